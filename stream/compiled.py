@@ -65,7 +65,7 @@ def use(root: Path) -> None:
 
 
 def hot_path() -> str:
-    """How this process runs the hot path, for a line of the log."""
+    """A phrase for the log: whether this process runs compiled or interpreted code."""
     from stream.sla import engine
 
     file = engine.__file__ or ""

@@ -1,10 +1,14 @@
 """The profile of Hypothesis: properties that state no number of examples are scaled as the others are.
 
+While tests are collected, the garbage collector is off. Afterwards it does not visit the collected tests: full collections, of
+which some tests demand one, would take a second each.
+
 Tests run the source, also where ``make compile`` has built it; ``tests/compiled`` has the tests of what is built.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 
 os.environ["BREACHWATCH_INTERPRETED"] = "yes"  # before anything is imported that imports ``stream``
@@ -15,3 +19,10 @@ from tests.examples import examples
 
 settings.register_profile("scaled", max_examples=examples(settings().max_examples))
 settings.load_profile("scaled")
+
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()

@@ -16,7 +16,8 @@ import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from stream.demo.feed import HOUR, MINUTE, ZONE, FeedRecord, tickets_by_chance
+from stream.demo.feed import tickets_by_chance
+from stream.demo.written_tickets import HOUR, MINUTE, ZONE, FeedRecord
 from stream.deployments.snapshot import fingerprint
 from stream.observe.metrics.catalogue import (
     DEPLOYMENT_NEWEST,

@@ -19,9 +19,10 @@ from prometheus_client import start_http_server
 from prometheus_server import serving, wait_until
 
 from stream.demo.command import write_policy
-from stream.demo.feed import START, FeedRecord, feed
+from stream.demo.feed import START, feed
 from stream.demo.traffic import PARTITIONS
 from stream.demo.worker import workers_running
+from stream.demo.written_tickets import FeedRecord
 from stream.devkafka.broker import Broker
 from stream.gateway.recorder import Recorder
 from stream.language.policies import load

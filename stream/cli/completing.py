@@ -1,4 +1,4 @@
-"""What a shell offers in place of a value: names that ship with breachwatch, besides files."""
+"""Completion of a value in a shell: names that ship with breachwatch, besides files."""
 
 from __future__ import annotations
 
@@ -19,61 +19,61 @@ if TYPE_CHECKING:
 _PLAIN: Final = re.compile(r"[\w@%+=:,./-]+")
 """File names that the shell takes as they are. It inserts what is offered without quotes, and would run `$(command).yaml`."""
 TOPICS: Final = ("exit-codes",)
-"""What ``breachwatch help`` explains besides commands."""
+"""Pages of ``breachwatch help`` that are not commands."""
 
 
-def policies(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+def policies(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of shipped policies, and YAML files."""
     from stream.language.policies import shipped_names
 
-    return _names_or_files(begun, shipped_names())
+    return _names_or_files(incomplete, shipped_names())
 
 
-def policy_names(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+def policy_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of shipped policies."""
     from stream.language.policies import shipped_names
 
-    return _matching(begun, shipped_names())
+    return _matching(incomplete, shipped_names())
 
 
-def mappings(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+def mappings(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of shipped mappings of feeds, and YAML files."""
     from stream.feeds.mapping import shipped
 
-    return _names_or_files(begun, shipped())
+    return _names_or_files(incomplete, shipped())
 
 
-def mapping_names(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+def mapping_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of shipped mappings of feeds."""
     from stream.feeds.mapping import shipped
 
-    return _matching(begun, shipped())
+    return _matching(incomplete, shipped())
 
 
-def feed_pairs(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+def feed_pairs(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """``NAME=MAPPING``, with the names of shipped mappings."""
     from stream.feeds.mapping import shipped
 
-    name, separator, mapping = begun.partition("=")
+    name, separator, mapping = incomplete.partition("=")
     found = _matching(mapping if separator else name, shipped())
     return [CompletionItem(f"{name if separator else item.value}={item.value}") for item in found]
 
 
-def zones(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+def zones(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """IANA time zones."""
     from stream.language.zones import zone_names
 
-    return _matching(begun, sorted(zone_names()))
+    return _matching(incomplete, sorted(zone_names()))
 
 
 def of_setting(entry: Entry) -> Complete | None:
     """The values of a setting that has a list of them; ``None``: files, as the shell completes them."""
     if not entry.choices:
         return None
-    return lambda _context, _parameter, begun: _matching(begun, entry.choices)
+    return lambda _context, _parameter, incomplete: _matching(incomplete, entry.choices)
 
 
-def command_names(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+def command_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Commands and topics of help; after a command, its subcommands."""
     root = context.find_root()
     group: click.Command = root.command
@@ -84,17 +84,17 @@ def command_names(context: click.Context, _parameter: click.Parameter, begun: st
             return []
         group = found
     names = group.list_commands(root) if isinstance(group, click.Group) else []
-    return _matching(begun, names if words else [*names, *TOPICS])
+    return _matching(incomplete, names if words else [*names, *TOPICS])
 
 
-def _matching(begun: str, names: Iterable[str]) -> list[CompletionItem]:
-    return [CompletionItem(name) for name in names if name.startswith(begun)]
+def _matching(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-def _names_or_files(begun: str, names: Iterable[str]) -> list[CompletionItem]:
+def _names_or_files(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
     """Names and YAML files; if there are none, whatever files the shell finds."""
-    folder = Path(begun).parent if "/" in begun else Path()
-    prefix = begun.rpartition("/")[0] + "/" if "/" in begun else ""
+    folder = Path(incomplete).parent if "/" in incomplete else Path()
+    prefix = incomplete.rpartition("/")[0] + "/" if "/" in incomplete else ""
     there = folder.iterdir() if folder.is_dir() else ()
     files = sorted(prefix + each.name for each in there if each.suffix in (".yaml", ".yml"))
-    return _matching(begun, [*names, *filter(_PLAIN.fullmatch, files)]) or [CompletionItem(begun, type="file")]
+    return _matching(incomplete, [*names, *filter(_PLAIN.fullmatch, files)]) or [CompletionItem(incomplete, type="file")]

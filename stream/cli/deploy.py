@@ -13,11 +13,11 @@ from stream.cli import completing
 from stream.cli.ask_workers import ask_workers
 from stream.cli.deploy_options import Wanted, epoch_now
 from stream.cli.deploy_view import Report, listed, since
+from stream.cli.deployment_export import export_log, import_log
 from stream.cli.exit_codes import DIFFERENT, FAILED, REFUSED
 from stream.cli.installation import Installation
 from stream.cli.options import clock_of_workers, instant
 from stream.cli.setting_options import setting_options
-from stream.deployments.export import ExportError, export_line, read_export_log, read_export_records
 from stream.deployments.facts import Code, Severity
 from stream.deployments.proposal import LEAD, Author, Proposal, stamped
 from stream.language.policies import check
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from stream.deployments.log import Log
-    from stream.runtime.kafka.policy_log import ReadLog
     from stream.runtime.rehearsal import Rehearsal
 
 NO_POLICIES: Final = PolicySet((), {})
@@ -159,12 +158,12 @@ def command(
     alone = [export_to is not None, import_from is not None, list_all]
     wanted.check(clock, alone=sum(alone), counts_twice=ask is not None and against is not None)
     if import_from is not None:
-        _import(installation, import_from)
+        import_log(installation, import_from)
         return
     policies = _load(files) if files else NO_POLICIES if withdraw_all else None
     found = installation.read()
     if export_to is not None:
-        _export(found, export_to)
+        export_log(found, export_to)
         return
     if list_all:
         for line in listed(found.log.entries.values()):
@@ -245,27 +244,3 @@ def _breaches(proposal: Proposal, rehearsal: Rehearsal | None, accepted: int | N
             f"open deadlines that would breach at once: {rehearsal.impact.breaches}; accepted: {accepted}; correct the files, "
             f"or accept them with --accept-breaches {rehearsal.impact.breaches}"
         )
-
-
-def _export(found: ReadLog, path: Path) -> None:
-    if found.log.last is None:
-        raise click.ClickException("nothing was ever deployed, so there is nothing to export")
-    try:
-        with click.open_file(str(path), "wb") as file:
-            for number, value in found.values.items():
-                file.write(export_line(found.log.entries[number], value))
-    except OSError as error:
-        raise click.ClickException(f"{path} cannot be written: {error.strerror}") from error
-
-
-def _import(installation: Installation, path: Path) -> None:
-    try:
-        log = read_export_log(path)
-        if log.last is None:
-            raise click.ClickException(f"{path}: there is no deployment in it")
-        values = read_export_records(path)
-    except (ExportError, OSError) as error:
-        raise click.ClickException(str(error)) from error
-    restored = installation.restore(values)
-    for line in listed(restored.log.entries.values()):
-        click.echo(line)

@@ -26,7 +26,7 @@ _SKEW: Final = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the options ask for."""
+    """The values of the options."""
 
     files: tuple[str, ...]
     withdraw_all: bool

@@ -1,4 +1,4 @@
-"""What ``breachwatch erase`` reports: from where a ticket goes, and when it has left."""
+"""The report of ``breachwatch erase``: the topics from which a ticket goes, and the time by which it has left each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _LONG: Final = 100 * 365 * 86_400_000
 
 
 def leaving(topics: Topics, settings: Mapping[str, Mapping[str, str]], retention: int | None) -> Iterator[str]:
-    """When the data of an erased ticket has left each topic. ``settings``: of the topics that exist, as far as they are known.
+    """The time by which the data of an erased ticket has left each topic. ``settings``: of the topics that exist, as far as
+    they are known.
 
     ``retention``: for which workers keep that it was erased, microseconds; ``None``: for ever.
     """

@@ -6,7 +6,21 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from stream.observe.pages.phrasing import SHOWN_BY_SPANS, cause, due, length, name_of, target, terms, waits, when, why
+from stream.observe.pages.phrasing import (
+    SHOWN_BY_SPANS,
+    by,
+    cause,
+    due,
+    length,
+    name_of,
+    notifies,
+    release_reason,
+    target,
+    terms,
+    waits,
+    when,
+    why,
+)
 from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import Outcome, SpanKind
 from stream.wire.printable import printable
@@ -65,6 +79,26 @@ def _head(deadline: Deadline, zone: str) -> Iterator[str]:
     if deadline.ended is not None:
         yield f"  ended     {when(deadline.ended, zone)}"
     yield f"  counted   {length(deadline.elapsed)}, paused {length(deadline.paused)}"
+    if deadline.ladder:
+        yield f"  notifies  {printable(notifies(deadline))}"
+    if deadline.verdict is Outcome.RAISED:
+        yield from _response(deadline, zone)
+
+
+def _response(deadline: Deadline, zone: str) -> Iterator[str]:
+    """What became of a raised level."""
+    acknowledged, released = deadline.acknowledged, deadline.released
+    if acknowledged is None:
+        yield "  acknowledged  no"
+    else:
+        event = f" ({acknowledged.cause})" if acknowledged.cause else ""
+        yield printable(f"  acknowledged  {when(acknowledged.at, zone)}{by(acknowledged)}{event}")
+    if released is not None:
+        yield f"  released  {when(released.at, zone)}{release_reason(released)}"
+    elif deadline.monitored_until is not None:
+        yield f"  released  no, monitored until {when(deadline.monitored_until, zone)}"
+    else:
+        yield "  released  no"
 
 
 def _body(deadline: Deadline, zone: str) -> Iterator[str]:

@@ -15,12 +15,15 @@ from stream.cli.progress import Progress
 from stream.cli.stopping import stoppable
 from stream.documents.readers import suggestion
 from stream.sources.log_file import LogFileError, open_log
-from stream.sources.status_log import Cause, LogError, Refusal, read_rows, ticket_name, to_events
-from stream.sources.status_mapping import LogMapping, MappingError, read_mapping
+from stream.sources.log_rows import Cause, LogError, Refusal, read_rows, ticket_name
+from stream.sources.status_log import to_events
+from stream.sources.status_mapping import MappingError, read_mapping
 from stream.wire.effect import encode_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from stream.sources.log_mapping import LogMapping
 
 MOST_LISTED: Final = 20
 """Refused rows of one cause that are listed, unless all of them are asked for."""

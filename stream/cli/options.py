@@ -50,7 +50,7 @@ def judged_by_options(command: Callable[..., T]) -> Callable[..., T]:
 
 
 def judged_by(policies: tuple[str, ...], deployments: Path | None) -> ReadPolicies:
-    """What reads the policies, or the deployments. It raises PolicyError, or ExportError and OSError.
+    """A function that reads the policies, or the deployments. It raises PolicyError, or ExportError and OSError.
 
     Raises click.UsageError.
     """

@@ -101,7 +101,7 @@ def command(
 
 
 class _Sent:
-    """How far a file is published, and which of its lines are not valid."""
+    """Progress through a file, and its lines that are not valid."""
 
     def __init__(self, file: Path) -> None:
         self.published = Published()

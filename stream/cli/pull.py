@@ -26,8 +26,8 @@ from stream.documents.document import DocumentError
 from stream.feeds.mapping import Delivery, FeedMapping, load
 from stream.pull import running
 from stream.pull.apis import NAMES, api
-from stream.pull.client import UnauthorizedError
 from stream.pull.cursor_log import TakenOverError
+from stream.pull.errors import UnauthorizedError
 from stream.pull.settings import TABLE, PullSettings, load_settings, sent_in_clear
 from stream.runtime.kafka.topic_admin import exists, missing_input
 from stream.runtime.secret_values import SecretError, secret

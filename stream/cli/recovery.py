@@ -1,4 +1,4 @@
-"""What ``breachwatch backup``, ``restore`` and ``rebuild`` share."""
+"""Options and checks of ``breachwatch backup``, ``restore`` and ``rebuild``."""
 
 from __future__ import annotations
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import msgspec
 
+from stream.cli.dead_letter_topic import open_dead_letters
+from stream.cli.dead_letters import DeadLetterFilter, DeadLetterPlace, place, places, selected
 from stream.cli.exit_codes import FAILED
 from stream.cli.output import write
 from stream.cli.reading import SINCE_HELP, run, since
-from stream.cli.rejected_letters import LetterFilter, LetterPlace, letter_of, place, places, selected
-from stream.cli.rejected_view import Summary, as_json, body_line, whole
+from stream.cli.rejected_view import Summary, as_json, whole
 from stream.cli.republishing import Republisher
 from stream.cli.setting_options import setting_options
 from stream.cli.stopping import stoppable
@@ -21,23 +21,21 @@ from stream.cli.topics import client_of, topics_of
 from stream.cli.watch_view import zone_option
 from stream.runtime.kafka.publisher import Publisher
 from stream.runtime.kafka.topic_admin import missing_input
-from stream.runtime.kafka.topic_reader import MissingTopicError, Place, open_topics
+from stream.runtime.kafka.topic_reader import Place
 from stream.wire.decode import RejectReason
 from stream.wire.lines import LinesError, open_lines
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
-    from stream.cli.rejected_letters import Letter
     from stream.cli.watch_view import Clock
-    from stream.runtime.kafka.topic_reader import Since, TopicReader
-    from stream.runtime.kafka.topics import Topics
+    from stream.runtime.kafka.topic_reader import Since
 
     Command = TypeVar("Command", bound="Callable[..., Any]")
 
 
 def _selecting(command: Command) -> Command:
-    """Add the options of a LetterFilter to a click command; ``_filter`` takes their values."""
+    """Add the options of a DeadLetterFilter to a click command; ``_filter`` takes their values."""
     for option in (
         click.option("--until", callback=since, help="Only those that were rejected before; as for --since."),
         click.option("--since", "start", callback=since, help=f"Only those that were rejected since then: {SINCE_HELP}."),
@@ -57,10 +55,10 @@ def _selecting(command: Command) -> Command:
 
 def _filter(
     reasons: tuple[str, ...], tickets: tuple[str, ...], sources: tuple[str, ...], start: Since | None, until: Since | None
-) -> LetterFilter:
+) -> DeadLetterFilter:
     if isinstance(until, Place):
         raise click.BadParameter(f"--until needs {SINCE_HELP}, but not begin")
-    return LetterFilter(
+    return DeadLetterFilter(
         frozenset(map(RejectReason, reasons)),
         frozenset(tickets),
         frozenset(sources),
@@ -106,14 +104,14 @@ def _list(
     wanted, summary = _filter(reasons, tickets, sources, start, until), Summary(limit)
 
     async def read() -> None:
-        async with _open(broker, topics_of("breachwatch", topic_prefix)) as letters:
-            async for letter in selected(letters.reader, wanted):
+        async with open_dead_letters(broker, topics_of("breachwatch", topic_prefix)) as topic:
+            async for dead_letter in selected(topic.reader, wanted):
                 if form == "json":
-                    click.echo(as_json(letter))
+                    click.echo(as_json(dead_letter))
                 elif form == "bodies":
-                    await letters.print_line(letter)
+                    await topic.print_line(dead_letter)
                 else:
-                    summary.add(letter)
+                    summary.add(dead_letter)
 
     with stoppable(lambda: "not all dead letters were read"):
         run(broker, read())
@@ -127,22 +125,22 @@ def _list(
 @setting_options("broker", "topic_prefix")
 @zone_option
 @click.option("--body", is_flag=True, help="Print only the body, byte for byte, to be corrected and republished with --file.")
-def _show(where: LetterPlace, broker: str, topic_prefix: str, clock: Clock, body: bool) -> None:
+def _show(where: DeadLetterPlace, broker: str, topic_prefix: str, clock: Clock, body: bool) -> None:
     """Show the dead letter at PLACE: the reason, the record with its headers and body, and what to do."""
 
     async def read() -> None:
-        async with _open(broker, topics_of("breachwatch", topic_prefix)) as letters:
-            letter = await letters.at(where)
-            record = await letters.record(letter)
-            value = letter.letter.value if record is None else record.value
+        async with open_dead_letters(broker, topics_of("breachwatch", topic_prefix)) as topic:
+            dead_letter = await topic.at(where)
+            record = await topic.record(dead_letter)
+            value = dead_letter.content.value if record is None else record.value
             if body:
                 if value is None:
                     raise click.ClickException(f"{where}: the record has no value")
                 write(value)
                 return
-            for line in whole(letter, value, None if record is None else list(record.headers), clock):
+            for line in whole(dead_letter, value, None if record is None else list(record.headers), clock):
                 click.echo(line)
-            if record is None and letter.may_be_cut:
+            if record is None and dead_letter.may_be_cut:
                 click.echo("The body is only the beginning of the value: the rest is gone with the record.", err=True)
 
     run(broker, read())
@@ -160,7 +158,7 @@ def _show(where: LetterPlace, broker: str, topic_prefix: str, clock: Clock, body
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be published, and publish nothing.")
 def _republish(
-    wheres: tuple[LetterPlace, ...],
+    wheres: tuple[DeadLetterPlace, ...],
     broker: str,
     topic_prefix: str,
     reasons: tuple[str, ...],
@@ -197,11 +195,11 @@ def _republish(
                 with open_lines(file) as lines:
                     await again.lines(str(file), iter(lines))
             else:
-                async with _open(broker, names) as letters:
-                    found = letters.each(wheres) if wheres else selected(letters.reader, wanted)
-                    async for letter in found:
-                        record = await letters.record(letter) if letter.may_be_cut else None
-                        await again.letter(letter, letter.letter.value if record is None else record.value)
+                async with open_dead_letters(broker, names) as topic:
+                    found = topic.each(wheres) if wheres else selected(topic.reader, wanted)
+                    async for dead_letter in found:
+                        record = await topic.record(dead_letter) if dead_letter.may_be_cut else None
+                        await again.dead_letter(dead_letter, dead_letter.content.value if record is None else record.value)
             await again.finish()
 
     again = Republisher(dry_run=dry_run)
@@ -213,50 +211,3 @@ def _republish(
     click.echo(again.summary(), err=True)
     if again.refused:
         raise click.exceptions.Exit(FAILED)
-
-
-class _Letters:
-    """The topic of dead letters, and the topic whose records they are about."""
-
-    def __init__(self, broker: str, names: Topics, reader: TopicReader) -> None:
-        self.reader: Final = reader
-        self._broker: Final = broker
-        self._names: Final = names
-
-    async def at(self, where: LetterPlace) -> Letter:
-        """Raises click.ClickException."""
-        record = await self.reader.one(self._names.rejected, where.partition, where.offset)
-        letter = None if record is None else letter_of(record)
-        if letter is None:
-            raise click.ClickException(f"{where}: there is no dead letter at this place of {self._names.rejected}")
-        return letter
-
-    async def each(self, wheres: tuple[LetterPlace, ...]) -> AsyncIterator[Letter]:
-        for where in wheres:
-            yield await self.at(where)
-
-    async def record(self, letter: Letter) -> Any | None:
-        """The rejected record; ``None`` if it is gone, or there is another in its place."""
-        source = letter.letter
-        if source.value is None:  # perhaps of a batch that is too large to be read
-            return None
-        try:
-            async with open_topics(self._broker, client_of(self._broker), [source.topic]) as reader:
-                record = await reader.one(source.topic, source.partition, source.offset)
-        except MissingTopicError:
-            return None
-        return record if record is not None and (record.value or b"").startswith(source.value) else None
-
-    async def print_line(self, letter: Letter) -> None:
-        record = await self.record(letter) if letter.may_be_cut else None
-        value = letter.letter.value if record is None else record.value
-        try:
-            click.echo(body_line(value or b""))
-        except msgspec.DecodeError as error:
-            click.echo(f"{letter.place}: its body is not JSON, and is left out: {error}", err=True)
-
-
-@asynccontextmanager
-async def _open(broker: str, names: Topics) -> AsyncIterator[_Letters]:
-    async with open_topics(broker, client_of(broker), [names.rejected]) as reader:
-        yield _Letters(broker, names, reader)

@@ -16,7 +16,7 @@ from stream.wire.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stream.cli.rejected_letters import Letter, LetterPlace
+    from stream.cli.dead_letters import DeadLetterPlace, FoundDeadLetter
     from stream.cli.watch_view import Clock
 
 ADVICE: Final = {
@@ -35,7 +35,7 @@ ADVICE: Final = {
     RejectReason.CONFLICT: "Another event of this ticket has its source, id and seq, and states something else. Give this "
     "event an id or a seq of its own, and republish it from a file. If it is a wrong repetition, leave it.",
 }
-"""What to do, by reason."""
+"""Advice by reason."""
 
 
 class Summary:
@@ -45,16 +45,16 @@ class Summary:
         self._most: Final = most
         self._counts: Final[Counter[RejectReason]] = Counter()
         self._newest_at: Final[dict[RejectReason, int]] = {}
-        self._newest: Final[list[tuple[int, LetterPlace, Letter]]] = []
+        self._newest: Final[list[tuple[int, DeadLetterPlace, FoundDeadLetter]]] = []
         """A heap of the newest, without their values."""
 
-    def add(self, letter: Letter) -> None:
-        reason, at = letter.letter.rejected.reason, letter.letter.at
+    def add(self, dead_letter: FoundDeadLetter) -> None:
+        reason, at = dead_letter.content.rejected.reason, dead_letter.content.at
         self._counts[reason] += 1
         self._newest_at[reason] = max(at, self._newest_at.get(reason, at))
         if self._most:
             # Without its value: a thousand of them may have a gigabyte.
-            entry = (at, letter.place, replace(letter, letter=letter.letter._replace(value=None)))
+            entry = (at, dead_letter.place, replace(dead_letter, content=dead_letter.content._replace(value=None)))
             (heapq.heappush if len(self._newest) < self._most else heapq.heappushpop)(self._newest, entry)
 
     def lines(self, clock: Clock) -> Iterator[str]:
@@ -69,25 +69,29 @@ class Summary:
         yield ""
         total = self._counts.total()
         yield f"the newest {len(self._newest)} of {total}:" if len(self._newest) < total else "all, the newest first:"
-        for _, _, letter in sorted(self._newest, reverse=True):
-            yield one_line(letter, clock)
+        for _, _, dead_letter in sorted(self._newest, reverse=True):
+            yield one_line(dead_letter, clock)
 
 
-def one_line(letter: Letter, clock: Clock) -> str:
+def one_line(dead_letter: FoundDeadLetter, clock: Clock) -> str:
     """The place, when and why it was rejected, and what it is about."""
-    rejected = letter.letter.rejected
+    rejected = dead_letter.content.rejected
     path = f" at {rejected.path}" if rejected.path else ""
-    about = "  ".join(filter(None, (letter.ticket, letter.type, letter.event, letter.source)))
-    return printable(f"{letter.place!s:>9}  {clock(letter.letter.at)}  {rejected.reason:12}  {about}  {rejected.message}{path}")
+    about = "  ".join(filter(None, (dead_letter.ticket, dead_letter.type, dead_letter.event, dead_letter.source)))
+    return printable(
+        f"{dead_letter.place!s:>9}  {clock(dead_letter.content.at)}  {rejected.reason:12}  {about}  {rejected.message}{path}"
+    )
 
 
-def whole(letter: Letter, value: bytes | None, headers: list[tuple[str, bytes]] | None, clock: Clock) -> Iterator[str]:
+def whole(
+    dead_letter: FoundDeadLetter, value: bytes | None, headers: list[tuple[str, bytes]] | None, clock: Clock
+) -> Iterator[str]:
     """Everything that is known of one dead letter, and what to do.
 
     ``value``: the whole value if it is known. ``headers``: those of the rejected record; ``None``: the record is gone.
     """
-    source = letter.letter
-    yield f"dead letter  {letter.place}"
+    source = dead_letter.content
+    yield f"dead letter  {dead_letter.place}"
     yield f"rejected     {clock(source.at)}"
     yield f"reason       {source.rejected.reason}"
     yield f"message      {printable(source.rejected.message)}"
@@ -105,20 +109,20 @@ def whole(letter: Letter, value: bytes | None, headers: list[tuple[str, bytes]] 
     yield f"what to do   {ADVICE[source.rejected.reason]}"
 
 
-def as_json(letter: Letter) -> bytes:
+def as_json(dead_letter: FoundDeadLetter) -> bytes:
     """A line of JSON: the dead letter and its place."""
-    source = letter.letter
+    source = dead_letter.content
     return msgspec.json.encode(
         {
-            "place": str(letter.place),
+            "place": str(dead_letter.place),
             "reason": source.rejected.reason,
             "message": source.rejected.message,
             "path": source.rejected.path,
             "at": format_instant(source.at),
-            "ticket": letter.ticket,
-            "source": letter.source,
-            "id": letter.event,
-            "type": letter.type,
+            "ticket": dead_letter.ticket,
+            "source": dead_letter.source,
+            "id": dead_letter.event,
+            "type": dead_letter.type,
             "topic": source.topic,
             "partition": source.partition,
             "offset": source.offset,

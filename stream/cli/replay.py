@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Replayed(NamedTuple):
-    """What is replayed, and how."""
+    """The input of a replay, and its options."""
 
     file: Path
     until: int | None

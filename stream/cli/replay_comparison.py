@@ -1,4 +1,4 @@
-"""What ``breachwatch replay --compare`` prints: the commitments with another outcome, and a table of all outcomes."""
+"""The output of ``breachwatch replay --compare``: the commitments with another outcome, and a table of all outcomes."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from stream.wire.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stream.cli.rejected_letters import Letter
+    from stream.cli.dead_letters import FoundDeadLetter
     from stream.runtime.kafka.publisher import Publisher
 
 _MOST_LINES: Final = 10_000
@@ -33,9 +33,9 @@ class Republisher:
         self._published = 0
         self._dry_run: Final = dry_run
 
-    async def letter(self, letter: Letter, value: bytes | None) -> None:
+    async def dead_letter(self, dead_letter: FoundDeadLetter, value: bytes | None) -> None:
         """The event of a dead letter, unchanged. ``value``: the whole value as far as it is known."""
-        where = str(letter.place)
+        where = str(dead_letter.place)
         if value is None:
             self._refuse(where, "the dead letter has no value: publish the records from their source again")
         else:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 _FILE: Final = "stream.cli.setting_options"
-"""Where a context keeps the settings of the file."""
+"""The key under which a context keeps the settings of the file."""
 _PATH: Final = f"{_FILE}.path"
 
 

@@ -1,4 +1,4 @@
-"""Which effects ``breachwatch watch`` shows."""
+"""Selects the effects that ``breachwatch watch`` shows."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Alerts:
         self._arrived: float | None = None
         self._since = 0.0
         self._breached: float | None = None
-        """When the first breach of these chats arrived."""
+        """The arrival of the first breach of these chats."""
 
     def receive(self, notification: Notification) -> None:
         """Show a notification. The threads of the webhook call this."""

@@ -20,7 +20,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from rich.console import Console
 
 from stream.demo.alerts import Alerts
-from stream.demo.feed import FeedRecord, feed
+from stream.demo.feed import feed
 from stream.demo.stack import MISSING, installed, stack_running
 from stream.demo.traffic import PARTITIONS, TOPICS, Inputs, Outputs
 from stream.demo.view import View
@@ -34,6 +34,7 @@ from stream.language.policies import load, shipped
 from stream.runtime.kafka.topic_admin import create
 
 if TYPE_CHECKING:
+    from stream.demo.written_tickets import FeedRecord
     from stream.devkafka.child import Child
     from stream.sla.calendar.calendar import Calendar
 

@@ -13,8 +13,8 @@ from stream.runtime.kafka.topics import Topics
 from stream.wire.effect import decode_effect, decode_rejected
 
 if TYPE_CHECKING:
-    from stream.demo.feed import FeedRecord
     from stream.demo.view import View
+    from stream.demo.written_tickets import FeedRecord
 
 PARTITIONS: Final = 4
 TOPICS: Final = Topics(app_id="demo")

@@ -54,7 +54,7 @@ def _first(choice: Choice[T], fields: Fields) -> Condition:
 
 
 def _apart(taken: tuple[Condition, ...], conditions: list[Condition], group: list[Fields], others: list[Fields]) -> Condition:
-    """What distinguishes the tickets of a group, which get the cases ``taken``, from the others."""
+    """The fields that distinguish the tickets of a group, which get the cases ``taken``, from the others."""
     parts = tuple(condition for condition in taken if condition != ALWAYS)
     if any(all(holds(part, fields) for part in parts) for fields in others):
         idle = _merged(c for c in conditions if c != ALWAYS and not any(holds(c, fields) for fields in group))

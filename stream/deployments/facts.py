@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from datetime import date
 
 Value = Condition | Duration | Threshold | tuple[Threshold, ...] | tuple[str, ...] | str | int | float | None
-"""What a part of a policy can be; ``None``: nothing."""
+"""The value of a part of a policy; ``None``: nothing."""
 
 
 class Change(StrEnum):
-    """What happened to a thing."""
+    """The kind of a difference."""
 
     ADDED = "added"
     CHANGED = "changed"
@@ -121,7 +121,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """When a calendar is open on one date, and why."""
+    """The open hours of a calendar on one date, with their reason."""
 
     windows: tuple[tuple[int, int], ...]
     """Start and end, from midnight on the clocks of the calendar's zone."""
@@ -185,7 +185,7 @@ _ERRORS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, or may be wrong, with the step from one set to the other."""
+    """An error, or a possible error, in the step from one set to the other."""
 
     code: Code
     place: Place

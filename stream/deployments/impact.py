@@ -25,7 +25,7 @@ EXAMPLES: Final = 10
 
 
 class Touch(StrEnum):
-    """What a deployment does to a promise."""
+    """The effect of a deployment on an open commitment."""
 
     BREACHES = "breaches"
     """A deadline lies in the past now."""
@@ -82,7 +82,7 @@ class Example(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Impact(msgspec.Struct, frozen=True):
-    """What a deployment would do to some tickets. Impacts of several workers add up."""
+    """The effects that a deployment would have on some tickets. Impacts of several workers add up."""
 
     open: int = 0
     """Tickets that were examined and have not ended."""

@@ -38,7 +38,7 @@ class Entry:
     note: str
     fingerprint: str
     appended: int
-    """When it came into the log (epoch microseconds)."""
+    """The time at which it was appended to the log (epoch microseconds)."""
 
 
 class Reason(StrEnum):
@@ -91,7 +91,7 @@ class Log:
 
     @property
     def next_after(self) -> int:
-        """What the next record must state as ``after``."""
+        """The value of ``after`` in the next record."""
         return FIRST if self.last is None else self.last.number
 
     def add(self, offset: int, value: bytes | None, appended: int) -> Added | Void:
@@ -134,7 +134,7 @@ class Log:
         return self._sets[number]
 
     def undone(self) -> tuple[Entry, Entry]:
-        """What an undo undoes, and the deployment from before it, whose set takes its place from the same instant on.
+        """The deployment that an undo undoes, and the one before it, whose set takes its place from the same instant on.
 
         An undo itself is never undone: undoing twice goes back two deployments. Raises NothingToUndoError.
         """

@@ -1,4 +1,4 @@
-"""Which thing of one set is which of the other: by its name, or by the former name that it states with ``was``."""
+"""Pairs the things of two sets: by name, or by the former name that a thing states with ``was``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Pairs(Generic[T]):
         return {old.name: new.name for old, new in self.kept if old.name != new.name}
 
     def equal(self, content: Callable[[T], object]) -> list[tuple[T, T]]:
-        """What was withdrawn and what was added with the same content: likely one thing under a new name."""
+        """Pairs of a withdrawn and an added thing with the same content: likely one thing under a new name."""
         found: list[tuple[T, T]] = []
         for new in self.added:
             taken = {old.name for old, _ in found}

@@ -27,7 +27,7 @@ LEAD: Final = 5_000_000
 
 
 class Author(NamedTuple):
-    """Who deploys, and why."""
+    """The person or program that deploys, and the reason."""
 
     by: str = ""
     note: str = ""

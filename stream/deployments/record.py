@@ -24,7 +24,7 @@ FORM: Final = 1
 """The first byte of a record. A change after which older releases would misread a record raises it."""
 _MARK: Final = b"sla\xb7"
 FIRST: Final = -1
-"""What the first deployment of a log follows."""
+"""``after`` of the first deployment of a log."""
 MAX_NOTE: Final = 500
 """Characters of a note."""
 MAX_BY: Final = 100
@@ -32,7 +32,7 @@ MAX_BY: Final = 100
 
 
 class Kind(StrEnum):
-    """How a deployment came about. Its instant alone decides what it does."""
+    """The origin of a deployment. Its instant alone decides what it does."""
 
     DEPLOY = "deploy"
     """It holds from now on."""
@@ -59,7 +59,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     set: bytes
     """The snapshot of the set."""
     appended: int = 0
-    """When the record was appended first, if this one was imported (epoch microseconds); 0: it was not."""
+    """The time at which the record was appended first, if this one was imported (epoch microseconds); 0: it was not."""
 
 
 class RecordError(ValueError):

@@ -53,14 +53,14 @@ _PARTS: Final = {
     Code.SINCE_BEFORE_DEPLOYMENT: (None, Part.SINCE),
     Code.VERSION_STAYS_IN_FORCE: (None, Part.SINCE),
 }
-"""What the two values of a problem are, where that is not seen from them."""
+"""The parts to which the two values of a problem belong, where the values do not show it."""
 
 _NOTHING: Final = {Part.SINCE: "all time", Part.CALENDAR: "that of the policy"}
-"""What no value means; ``none`` for the other parts."""
+"""The text for an absent value; ``none`` for the other parts."""
 
 
 def problem_words(problem: Problem) -> str:
-    """What is wrong and what to do, without the place."""
+    """The problem and its remedy, without the place."""
     before, after = _PARTS.get(problem.code, (None, None))
     return _PROBLEMS[problem.code].format(before=value_words(problem.before, before), after=value_words(problem.after, after))
 
@@ -95,7 +95,7 @@ def part_words(fact: Fact) -> str:
 
 
 def version_words(fact: Fact) -> str:
-    """What happened to a version."""
+    """A sentence about the change of a version."""
     if fact.change is Change.DROPPED:
         return f"version {fact.place.version} is in no file any more; it keeps its range"
     if fact.change is Change.CHANGED:

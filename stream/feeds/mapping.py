@@ -36,7 +36,7 @@ _KEYS: Final = (
 
 
 class Delivery(StrEnum):
-    """How the payloads of a helpdesk arrive."""
+    """The channel by which the payloads of a helpdesk arrive."""
 
     PUSH = "push"
     """It sends them to the gateway."""
@@ -45,7 +45,7 @@ class Delivery(StrEnum):
 
 
 class Otherwise(StrEnum):
-    """What becomes of a payload to which no rule applies."""
+    """The treatment of a payload to which no rule applies."""
 
     SKIP = "skip"
     """It has no event."""
@@ -66,7 +66,7 @@ class FeedMapping:
     """The helpdesk, in a line."""
     delivery: tuple[Delivery, ...]
     signature: Scheme | None
-    """How requests are signed. ``None``: the helpdesk sends none, or without a signature."""
+    """The signature of requests. ``None``: the helpdesk sends none, or without a signature."""
     rules: tuple[Rule, ...]
     fields: Mapping[str, Value]
     """Ticket fields that a payload shows as they are when it is made: of an event of their own."""
@@ -77,7 +77,7 @@ class FeedMapping:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What came of a mapping file: the mapping, unless one of the problems is an error, and every problem found."""
+    """The result of reading a mapping file: the mapping, unless one of the problems is an error, and every problem found."""
 
     mapping: FeedMapping | None
     problems: tuple[Problem, ...]

@@ -40,7 +40,7 @@ class _Interpreter(TreeInterpreter):  # type: ignore[misc]  # jmespath has no ty
     def __init__(self) -> None:
         super().__init__(Options(custom_functions=Functions()))
         self.left: float = inf
-        """How many steps it may still take."""
+        """The number of steps that it may still take."""
         self._methods: Final[dict[str, Any]] = {}
 
     def visit(self, node: Node, *arguments: Any) -> Any:

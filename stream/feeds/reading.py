@@ -74,7 +74,7 @@ class Unmapped(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What came of a payload: events, or the reason why there are none."""
+    """The result of reading a payload: events, or the reason why there are none."""
 
     events: tuple[MappedEvent, ...] = ()
     """In the order in which an engine reads them: in another one, those of a single payload would come late for each other."""
@@ -128,7 +128,7 @@ def _read(mapping: FeedMapping, payload: object, headers: Mapping[str, str], rec
 
 
 class _Found(NamedTuple):
-    """What the rules have found in a payload so far."""
+    """The findings of the rules in a payload so far."""
 
     mapping: FeedMapping
     events: _Events

@@ -73,7 +73,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What the events of all rules have in common."""
+    """The keys that the events of all rules share."""
 
     keys: Mapping[str, Value]
     """Keys of every event, unless its rule has them."""

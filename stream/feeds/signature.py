@@ -70,7 +70,7 @@ class TimestampForm(StrEnum):
 
 
 class KeyForm(StrEnum):
-    """What a secret is."""
+    """The form of a secret."""
 
     TEXT = "text"
     """The key itself."""
@@ -80,7 +80,7 @@ class KeyForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """How requests are signed. Without ``digest`` a secret is compared instead, as it is or as a password."""
+    """A scheme of signatures. Without ``digest`` a secret is compared instead, as it is or as a password."""
 
     name: str
     header: str = ""
@@ -97,7 +97,7 @@ class Scheme:
     timestamp_header: str = ""
     timestamp_form: TimestampForm = TimestampForm.S
     tolerance: int | None = None
-    """How old a signature may be, and how far ahead, in microseconds. ``None``: the timestamp is not compared."""
+    """The greatest age of a signature, and the greatest lead, in microseconds. ``None``: the timestamp is not compared."""
     key_form: KeyForm = KeyForm.TEXT
 
 

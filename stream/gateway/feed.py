@@ -23,7 +23,7 @@ class Feed:
     mapping: FeedMapping | None
     """``None``: the payloads are events in our own contract."""
     scheme: Scheme | None
-    """How requests are signed; ``None``: they are not."""
+    """The scheme of the requests' signatures; ``None``: they have none."""
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
     """The newest first; several while a secret is being replaced."""
     erases: bool = False

@@ -136,7 +136,7 @@ def _secrets(given: FeedDefinition, environment: Mapping[str, str], problems: li
 
 
 def _scheme(given: FeedDefinition, mapping: FeedMapping | None, problems: list[str]) -> Scheme | None:
-    """How requests are signed if the feed has a secret."""
+    """The scheme of signatures for a feed that has a secret."""
     if not given.scheme:
         by_default = _STANDARD if given.mapping == EVENTS else _TOKEN
         return (mapping.signature if mapping else None) or SCHEMES[by_default]

@@ -10,6 +10,8 @@ A request goes through these steps, and the first one that fails answers it:
    do nothing about it, and an error would only let it give up. Of a batch, only the elements that do not fit are a dead letter.
 6. All of its events, or the dead letter, are in Kafka within a bounded time: 503 otherwise. A part of them may be in Kafka
    then; the repetition does no harm, because events with known ids change nothing.
+
+Longer than 250 lines because each check of a request is read beside those that precede it.
 """
 
 from __future__ import annotations
@@ -178,7 +180,7 @@ class Gateway:
             return await asyncio.get_running_loop().run_in_executor(self._reader, reading)
 
     def _dead_letter(self, feed: Feed, request: Received, part: Part, why: Unmapped, now: int) -> Outgoing:
-        letter = RejectedPayload(
+        dead_letter = RejectedPayload(
             feed=feed.name,
             reason=part.reason,
             message=shortened(str(why.reason)),
@@ -188,7 +190,7 @@ class Gateway:
             headers=kept_headers(request.headers, [feed.scheme.header] if feed.scheme else []),
             body=part.body,
         )
-        return Outgoing(self._topics.feed_rejected, feed.name.encode(), encode_record(letter))
+        return Outgoing(self._topics.feed_rejected, feed.name.encode(), encode_record(dead_letter))
 
     def _feed_of(self, request: Received) -> Feed | None:
         """The feed of an address ``/feeds/NAME`` or, if its scheme is a token, ``/feeds/NAME/TOKEN``."""

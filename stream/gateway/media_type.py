@@ -1,4 +1,4 @@
-"""Which bodies the gateway reads: JSON in UTF-8 that is not compressed, and CloudEvents for our own contract."""
+"""The bodies that the gateway reads: JSON in UTF-8 that is not compressed, and CloudEvents for our own contract."""
 
 from __future__ import annotations
 

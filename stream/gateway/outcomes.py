@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LAST: Final = 20
-"""How many outcomes of each feed are kept."""
+"""The number of outcomes that are kept of each feed."""
 
 
 class Outcome(StrEnum):
-    """What became of a request. Metrics, logs and pages use these words."""
+    """The outcome of a request. Metrics, logs and pages use these words."""
 
     ACCEPTED = "accepted"
     """All of its events are in Kafka."""
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
     """One request and what became of it."""
 
     at: int
-    """When it was answered, epoch microseconds."""
+    """Time of the answer, epoch microseconds."""
     outcome: Outcome
     status: int
     size: int
@@ -52,7 +52,7 @@ class Entry(NamedTuple):
     detail: str
     """The reason, for people; empty where the outcome is the whole reason."""
     micros: int
-    """How long the answer took once the body was there."""
+    """Duration of the answer, from the arrival of the whole body."""
 
 
 class RecentOutcomes:

@@ -23,7 +23,7 @@ _elements: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 def read_payload(
     mapping: FeedMapping | None, body: bytes, headers: Mapping[str, str], received: int, *, erases: bool = False
 ) -> tuple[Reading, str]:
-    """What came of a payload, and the reason of its dead letter, if it is one. Never raises.
+    """The reading of a payload, and the reason of its dead letter, if it is one. Never raises.
 
     ``mapping`` ``None`` is our own contract, of which ``erases`` states whether it may erase tickets. ``received`` is in epoch
     microseconds.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """What became of the requests to some feeds."""
+    """The outcomes of the requests to some feeds."""
 
     def __init__(self, feeds: Iterable[str]) -> None:
         feeds = tuple(feeds)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Result(StrEnum):
-    """What becomes of a dead letter."""
+    """The outcome of a dead letter."""
 
     SENT = "sent again"
     SENDABLE = "would be sent again"
@@ -41,7 +41,7 @@ class Result(StrEnum):
 
 
 class Wanted(NamedTuple):
-    """Which dead letters to send again, and how."""
+    """The selection of dead letters to send again, and the way to send them."""
 
     feed: str
     first: int = 0
@@ -58,7 +58,7 @@ class Wanted(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What became of one dead letter."""
+    """The outcome of one dead letter."""
 
     offset: int
     received: int
@@ -93,34 +93,34 @@ class Retrier:
         Raises ``aiokafka.errors.KafkaError``.
         """
         before = {offset async for offset in self._sent_before(wanted.feed)}
-        async for record, letter in self._letters(wanted):
+        async for record, dead_letter in self._dead_letters(wanted):
             if record.offset in before and not wanted.again:
-                yield Done(record.offset, letter.received, Result.BEFORE, "")
+                yield Done(record.offset, dead_letter.received, Result.BEFORE, "")
                 continue
-            done = await self._retry(record.offset, letter, wanted)
+            done = await self._retry(record.offset, dead_letter, wanted)
             yield done
             if done.result is Result.NOT_ACKNOWLEDGED:
                 return
 
-    async def _retry(self, offset: int, letter: RejectedPayload, wanted: Wanted) -> Done:
-        reading, _ = read_payload(self._mapping, letter.body, letter.headers, letter.received)
+    async def _retry(self, offset: int, dead_letter: RejectedPayload, wanted: Wanted) -> Done:
+        reading, _ = read_payload(self._mapping, dead_letter.body, dead_letter.headers, dead_letter.received)
         if reading.unmapped is not None:
-            return Done(offset, letter.received, Result.UNMAPPED, str(reading.unmapped))
+            return Done(offset, dead_letter.received, Result.UNMAPPED, str(reading.unmapped))
         tickets = ", ".join(dict.fromkeys(event.ticket or "every partition" for event in reading.events))
         count = len(reading.events)
         if not reading.events:
-            return Done(offset, letter.received, Result.SKIPPED, reading.skipped or "")
+            return Done(offset, dead_letter.received, Result.SKIPPED, reading.skipped or "")
         if wanted.dry_run or self._outbox is None:
-            return Done(offset, letter.received, Result.SENDABLE, tickets, count)
+            return Done(offset, dead_letter.received, Result.SENDABLE, tickets, count)
         retry = Outgoing(
             self._topics.feed_rejected,
-            letter.feed.encode(),
-            encode_record(Retry(feed=letter.feed, offsets=[offset], at=self._clock())),
+            dead_letter.feed.encode(),
+            encode_record(Retry(feed=dead_letter.feed, offsets=[offset], at=self._clock())),
         )
         for records in (records_of(reading, self._topics.events), [retry]):
             if not await self._outbox.deliver(records):
-                return Done(offset, letter.received, Result.NOT_ACKNOWLEDGED, tickets, count)
-        return Done(offset, letter.received, Result.SENT, tickets, count)
+                return Done(offset, dead_letter.received, Result.NOT_ACKNOWLEDGED, tickets, count)
+        return Done(offset, dead_letter.received, Result.SENT, tickets, count)
 
     async def _sent_before(self, feed: str) -> AsyncIterator[int]:
         async for _, record in self._records():
@@ -128,13 +128,13 @@ class Retrier:
                 for offset in record.offsets:
                     yield offset
 
-    async def _letters(self, wanted: Wanted) -> AsyncIterator[tuple[Any, RejectedPayload]]:
-        async for place, letter in self._records():
-            if not isinstance(letter, RejectedPayload) or letter.feed != wanted.feed:
+    async def _dead_letters(self, wanted: Wanted) -> AsyncIterator[tuple[Any, RejectedPayload]]:
+        async for place, dead_letter in self._records():
+            if not isinstance(dead_letter, RejectedPayload) or dead_letter.feed != wanted.feed:
                 continue
-            within = wanted.since <= letter.received and (wanted.until is None or letter.received < wanted.until)
+            within = wanted.since <= dead_letter.received and (wanted.until is None or dead_letter.received < wanted.until)
             if within and wanted.first <= place.offset and (wanted.last is None or place.offset <= wanted.last):
-                yield place, letter
+                yield place, dead_letter
 
     async def _records(self) -> AsyncIterator[tuple[Any, RejectedPayload | Retry]]:
         """All records up to the present end. Those that are neither a dead letter nor a retry are not ours."""

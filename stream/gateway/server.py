@@ -40,13 +40,13 @@ _TEXT: Final = "text/plain; charset=utf-8"
 
 log = logging.getLogger(__name__)
 _CLIENTS: Final = logging.getLogger(f"{__name__}.clients")
-"""What aiohttp logs: heads that are not HTTP, with a traceback for each. Hostile clients must not fill the log."""
+"""The logger of aiohttp. It logs heads that are not HTTP, with a traceback for each. Hostile clients must not fill the log."""
 _CLIENTS.setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What clients may use up."""
+    """The limits on the resources of clients."""
 
     connections: int = 512
     receiving_bytes: int = 32 * 1024 * 1024

@@ -48,7 +48,7 @@ _STARTED: Final = STARTED.removeprefix("@")
 
 
 class Asked(Enum):
-    """What a condition may ask about."""
+    """The subject of a condition."""
 
     EVENT = 0
     """The current event and the ticket after it."""

@@ -1,4 +1,4 @@
-"""What the author of a ``holidays`` entry may have meant: countries and regions by their names, holidays in other languages."""
+"""Suggestions for a ``holidays`` entry: countries and regions by their names, holidays in other languages."""
 
 from __future__ import annotations
 

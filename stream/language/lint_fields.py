@@ -26,7 +26,7 @@ class Carried:
     """The ticket fields that some events have, each with the values that were seen."""
 
     by: str
-    """Who has them, for messages: ``events.jsonl``, ``the mapping zendesk``."""
+    """The source of the events, for messages: ``events.jsonl``, ``the mapping zendesk``."""
     values: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, fields: Mapping[str, str | list[str]]) -> None:

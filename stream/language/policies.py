@@ -37,7 +37,7 @@ _Top = tuple[Document, Mapping[str, object]]
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What came of some files: the policies, unless one of the problems is an error, and every problem found."""
+    """The result of reading some files: the policies, unless one of the problems is an error, and every problem found."""
 
     policies: PolicySet | None
     problems: tuple[Problem, ...]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Renamed(Protocol):
-    """What has a name and may have had another."""
+    """A thing with a name that may have had another name."""
 
     @property
     def name(self) -> str: ...

@@ -65,7 +65,7 @@ def read_warnings(data: object, report: Report) -> tuple[Threshold, ...] | None:
 
 
 def read_at(data: object, report: Report) -> Threshold | None:
-    """Where on the way to a deadline, or after it, a level is raised: ``75%``, ``-30m``, ``+2bh``."""
+    """The threshold at which a level is raised, before or after a deadline: ``75%``, ``-30m``, ``+2bh``."""
     if isinstance(data, str) and data.startswith("+"):
         if "business" not in data:
             return _on(ThresholdKind.AFTER, data, report)
@@ -84,7 +84,7 @@ def read_at(data: object, report: Report) -> Threshold | None:
 
 
 def read_after(data: object, report: Report) -> Threshold | None:
-    """How long after the start, pauses apart, a level is raised."""
+    """The time from the start, pauses apart, after which a level is raised."""
     duration = read_target(data, report)
     return Threshold(ThresholdKind.USED, duration.text, duration=duration) if duration else None
 

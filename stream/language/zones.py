@@ -27,7 +27,7 @@ _FIRST: Final = -31 * DAY
 """A month before 1970: readings of 1970 may belong to instants of 1969."""
 _END_YEAR: Final = 2200
 _HEADER: Final = ">20x 6l"
-"""How many there are: UT and standard flags, leap seconds, changes, kinds of local time, letters of abbreviations."""
+"""The numbers of records: UT and standard flags, leap seconds, changes, kinds of local time, letters of abbreviations."""
 _NAME: Final = r"(?:<[^>]+>|[A-Za-z]+)"
 _RULE: Final = r"M(\d+)\.(\d)\.(\d)(?:/([^,]+))?"
 _FOOTER: Final = re.compile(rf"{_NAME}([-+:\d]+)(?:{_NAME}([-+:\d]+)?,{_RULE},{_RULE})?")
@@ -111,7 +111,7 @@ def _by_rule(footer: str, since: int) -> Iterator[tuple[int, int]]:
 
 
 def _reading(year: int, rule: list[str]) -> int:
-    """What the clocks show when a rule takes effect: ``M10.5.0/3`` is the last Sunday of October, 03:00."""
+    """The local time at which a rule takes effect: ``M10.5.0/3`` is the last Sunday of October, 03:00."""
     month, week, weekday = map(int, rule[:3])
     first = date(year, month, 1)
     day = first + timedelta(days=(weekday - first.isoweekday()) % 7 + 7 * (week - 1))

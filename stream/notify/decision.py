@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Sent(NamedTuple):
-    """What a destination knows of an effect."""
+    """The last message that a destination got about an effect."""
 
     digest: str
     """Of what was written about it."""
@@ -38,7 +38,7 @@ class Skipped(StrEnum):
 
     SENT_BEFORE = "sent_before"
     NOT_SENT = "not_sent"
-    """What it takes back was never sent, or was taken back already."""
+    """The effect that it takes back was never sent, or was taken back already."""
     RESTATED = "restated"
     """The fact that it takes back follows at once in another form."""
     UNCHANGED = "unchanged"

@@ -79,7 +79,7 @@ class Delivery:
     ) -> None:
         self.metrics: DestinationMetrics | None = None
         self.failing_since: int | None = None
-        """When the first of the attempts failed that have failed since the last success; epoch microseconds."""
+        """Time of the first failed attempt since the last success; epoch microseconds."""
         self._destination: Final = destination
         self._writer: Final = writer
         self._queue: Final = queue
@@ -94,7 +94,7 @@ class Delivery:
         self._not_before = 0
 
     def next(self, now: int) -> tuple[int, int | None]:
-        """How many messages to send now, and if none, when to call this again."""
+        """The number of messages to send now, and if it is none, the time of the next call."""
         waiting = self._queue.waiting
         due = self._pacer.due(now, len(waiting), waiting[0].since if waiting else now)
         if due.messages and now < self._not_before:

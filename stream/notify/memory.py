@@ -46,7 +46,7 @@ _decode: Final = msgspec.json.Decoder(_State).decode
 
 
 class Memory:
-    """What each destination was sent, newest last."""
+    """The messages that each destination was sent, newest last."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most: Final = most
@@ -62,7 +62,7 @@ class Memory:
         self.put_record(f"{destination}/{effect_id}", sent)
 
     def put_record(self, key: str, sent: Sent) -> None:
-        """What was withdrawn stays so: the record of an earlier state may come later."""
+        """Keep the newest record of an effect, but never forget a withdrawal: the record of an earlier state may come later."""
         before = self._sent.get(key)
         self._sent[key] = sent if before is None or not before.withdrawn else sent._replace(withdrawn=True)
         self._sent.move_to_end(key)

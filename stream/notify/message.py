@@ -32,8 +32,8 @@ _LONG_UNDETECTED: Final = 5 * _MINUTE
 _LONGEST: Final = 200
 """Characters of a value of the ticket that a message shows."""
 _ACTIVE: Final = re.compile(r"(?<!\w)@(?=\S)|<(?=\S)|!(?=\S+>)|:(?=//)")
-"""Where chat systems see a mention or a link. A customer whose name is <!channel> must not wake everybody, so that a space
-without width follows."""
+"""Characters that begin a mention or a link in chat systems. A customer whose name is <!channel> must not wake everybody, so
+that a space without width follows."""
 LISTED: Final = 20
 """Messages that a summary lists."""
 
@@ -46,15 +46,15 @@ _DOUBTS: Final = {
 
 
 class Status(StrEnum):
-    """What a message does to what its destination knows."""
+    """The relation of a message to the earlier messages at its destination."""
 
     NEWS = "news"
     CORRECTION = "correction"
     """The fact stands, and something about it that was sent before is another."""
     CONFIRMATION = "confirmation"
-    """What was sent as provisional is true."""
+    """A message that was provisional is true."""
     WITHDRAWAL = "withdrawal"
-    """What was sent before is not true."""
+    """An earlier message is not true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def _happened(kind: Kind, effect: Effect) -> str:
 
 
 def _facts(effect: Effect, status: Status, zone: ZoneInfo) -> Iterator[str]:
-    """What happened, a sentence each."""
+    """Sentences about the event."""
     if status is Status.WITHDRAWAL:
         yield f"What was sent about this is not true: {_why(effect)}."
         return
@@ -160,7 +160,7 @@ def _facts(effect: Effect, status: Status, zone: ZoneInfo) -> Iterator[str]:
 
 
 def _circumstances(effect: Effect) -> Iterator[str]:
-    """How it was found out. It does not make a message another one."""
+    """The way in which the effect was detected. It does not make a message another one."""
     if effect.retracts:
         return
     if effect.provisional:

@@ -1,4 +1,5 @@
-"""When the messages of a destination are sent, and which of them together. Pure: time is an argument, in microseconds.
+"""Decides when the messages of a destination are sent, and which of them are combined into a summary. Pure: time is an
+argument, in microseconds.
 
 1. In quiet hours nothing is sent.
 2. As long as the messages sent within the window and those that wait are at most the limit, each is sent by itself, at once.
@@ -23,12 +24,12 @@ MOST_TOGETHER: Final = 500
 
 
 class Due(NamedTuple):
-    """What to do with the messages that wait."""
+    """The decision about the messages that wait."""
 
     messages: int
-    """How many of the oldest to send now: 0 none, 1 by itself, more as a summary."""
+    """The number of the oldest messages to send now: 0 none, 1 by itself, more as a summary."""
     at: int | None
-    """When to look again, if nothing is sent; ``None``: when something else comes to wait."""
+    """The time of the next decision, if nothing is sent; ``None``: when another message comes to wait."""
 
 
 class Pacer:
@@ -39,7 +40,7 @@ class Pacer:
         self._quiet: Final = quiet
         self._quiet_until = 0
         self._times: Final[deque[int]] = deque()
-        """When messages were sent within the window."""
+        """The times of the messages that were sent within the window."""
 
     def due(self, now: int, waiting: int, oldest: int) -> Due:
         """``waiting``: how many messages wait. ``oldest``: since when the oldest of them does."""
@@ -70,7 +71,7 @@ class Pacer:
 
 
 def quiet_until(quiet: Quiet, now: int) -> int | None:
-    """When the quiet time ends in which ``now`` is; ``None``: it is not quiet."""
+    """The end of the quiet hours that ``now`` is in; ``None``: it is in none."""
     moment = (_EPOCH + timedelta(microseconds=now)).astimezone(quiet.zone)
     if not _is_quiet(quiet, moment):
         return None

@@ -72,7 +72,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self._committed: dict[TopicPartition, int] = {}
         self._raised: Exception | None = None
         self._first: dict[TopicPartition, int] = {}
-        """Where partitions begin that were never committed."""
+        """The start of partitions that were never committed."""
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until it is to stop. Raises ``aiokafka.errors.KafkaError``; the caller runs it again."""

@@ -1,4 +1,4 @@
-"""Where a destination reads from, and where it begins."""
+"""The topics that a destination reads, and the offsets at which it begins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Reading:
-    """What a pipeline reads: topics, group, and where a group begins that never committed."""
+    """The input of a pipeline: topics, group, and the start of a group that has never committed."""
 
     def __init__(self, client: Mapping[str, Any], topics: Collection[str], group: str, begin: int | None) -> None:
         """``begin``: an instant (epoch microseconds); ``None``: the end of the topics."""
@@ -38,7 +38,7 @@ class Reading:
         )
 
     async def begins(self, consumer: Any, missing: Sequence[TopicPartition], *, new: bool) -> dict[TopicPartition, int]:
-        """Where to begin in partitions without a commit.
+        """The offsets at which to begin in partitions without a commit.
 
         ``new``: the group has committed nothing at all. Otherwise the partitions were added later, and are read from their
         beginning.

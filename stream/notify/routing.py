@@ -1,4 +1,4 @@
-"""Which destinations get an effect. Pure."""
+"""Selects the destinations of an effect. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Routed(NamedTuple):
-    """Where an effect goes."""
+    """The destinations of an effect."""
 
     destinations: tuple[str, ...]
     """Each once, in the order of the routes."""
@@ -19,7 +19,8 @@ class Routed(NamedTuple):
 
 
 def route(rules: Rules, effect: Effect) -> Routed:
-    """Where a new effect goes. What takes an effect back goes where that went, whatever the routes are."""
+    """The destinations of a new effect. An effect that takes another one back goes to the destinations of that one, whatever
+    the routes are."""
     found: dict[str, None] = {}
     unheld: dict[str, None] = {}
     for each in rules.routes:

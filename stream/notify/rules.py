@@ -44,7 +44,7 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where messages go: a service that Apprise reaches, or a webhook."""
+    """The target of messages: a service that Apprise reaches, or a webhook."""
 
     name: str
     apprise: str = ""
@@ -95,7 +95,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a role, for the tickets that match."""
+    """The destinations of a role, for the tickets that match."""
 
     role: str
     fields: tuple[tuple[str, frozenset[str]], ...]
@@ -115,4 +115,4 @@ class Rules:
     zone: ZoneInfo | None = None
     """The zone of times in messages; ``None``: that of the commitment."""
     max_age: int = 7 * _DAY
-    """What was published longer ago is history, and is not sent."""
+    """Effects that were published longer ago are history, and are not sent."""

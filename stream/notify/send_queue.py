@@ -24,7 +24,7 @@ Partition = tuple[str, int]
 
 
 class Position(NamedTuple):
-    """Where an effect is in the input."""
+    """The place of an effect in the input."""
 
     partition: Partition
     offset: int
@@ -39,7 +39,7 @@ class Entry:
     """The effect as it was published."""
     position: Position
     since: int
-    """When it came to wait, epoch microseconds."""
+    """The time from which it waits, epoch microseconds."""
     routed: bool
     sending: bool = False
 
@@ -139,7 +139,8 @@ class SendQueue:
         self._entries.update(renamed)
 
     def _known(self, effect_id: str) -> Sent | None:
-        """What is being sent counts as sent: the answer comes before the next is sent."""
+        """The state of an effect at the destination. An effect in the queue counts as sent: its answer comes before the next is
+        sent."""
         if (queued := self._entries.get(effect_id)) is None:
             return self._sent(effect_id)
         return Sent(self._digest(queued.effect), provisional=queued.effect.provisional)

@@ -36,7 +36,7 @@ log = logging.getLogger("stream.notify")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where a process runs: its cluster, its topics and its pages."""
+    """The environment of a process: its cluster, its topics and its pages."""
 
     bootstrap: str
     client: Mapping[str, Any]
@@ -45,7 +45,7 @@ class Options:
     listen: Address
     token: str
     begin: int | None
-    """Where a new destination begins, epoch microseconds; ``None``: the end of the topics."""
+    """The instant at which a new destination begins, epoch microseconds; ``None``: the end of the topics."""
 
 
 class Service:

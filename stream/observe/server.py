@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from stream.observe.pages.site import Answer
 
 _CLIENTS: Final = logging.getLogger(f"{__name__}.clients")
-"""What aiohttp logs: heads that are not HTTP, with a traceback for each. Hostile clients must not fill the log."""
+"""The logger of aiohttp. It logs heads that are not HTTP, with a traceback for each. Hostile clients must not fill the log."""
 _CLIENTS.setLevel(logging.CRITICAL)
 
 _PAGE_THREADS: Final = 4
@@ -38,7 +38,7 @@ _METRICS_THREADS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What clients may use up."""
+    """The limits on the resources of clients."""
 
     connections: int = 64
     idle_seconds: float = 10

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Cursor(NamedTuple):
-    """How far a resource has been read: its newest document."""
+    """The newest document that was read of a resource."""
 
     updated_at: int
     """Epoch microseconds, by the clock of the helpdesk."""
@@ -47,9 +47,9 @@ class Document:
     id: str
     """Unique in its resource."""
     updated_at: int
-    """When it was last changed, epoch microseconds, by the clock of the helpdesk."""
+    """Time of the last change, epoch microseconds, by the clock of the helpdesk."""
     payload: Any
-    """What the mapping reads. Where an API has no form of its own for it: ``payload(resource, body, lookups)``."""
+    """The value that the mapping reads. Where an API has no form of its own for it: ``payload(resource, body, lookups)``."""
 
     @property
     def cursor(self) -> Cursor:
@@ -57,7 +57,7 @@ class Document:
 
 
 def payload(resource: str, body: object, **lookups: object) -> dict[str, Any]:
-    """What a mapping reads of a document as the API answered it. ``lookups``: further answers that it needs."""
+    """The value that a mapping reads, made of a document as the API answered it. ``lookups``: further answers that it needs."""
     return {"resource": resource, "document": body, "lookups": lookups}
 
 
@@ -78,7 +78,7 @@ class Resource(Protocol):
 
     @property
     def look_back(self) -> int:
-        """How far before its cursor a pass begins, microseconds."""
+        """The time before its cursor at which a pass begins, microseconds."""
 
     def pages(self, since: int) -> AsyncIterator[Page]:
         """All documents that were changed at ``since`` (epoch microseconds) or later.
@@ -93,7 +93,7 @@ class Api:
 
     name: str
     credentials: str
-    """What ``--credentials`` must contain, for messages: ``an API key``."""
+    """The required contents of ``--credentials``, for messages: ``an API key``."""
     headers: Callable[[str], Mapping[str, str]]
     """The headers that log in, from the text of the credentials. Raises ValueError if they do not have the form."""
     resources: Callable[[Client], Sequence[Resource]]

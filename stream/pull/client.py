@@ -21,17 +21,16 @@ import asyncio
 import logging
 import random
 import time
-from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import aiohttp
 import orjson
 from yarl import URL
 
+from stream.pull.errors import ForbiddenError, MissingError, RefusedError, UnauthorizedError, UnreachableError
+from stream.pull.pacing import Pace, retry_after
 from stream.wire.printable import printable
 
 if TYPE_CHECKING:
@@ -42,39 +41,14 @@ _log: Final = logging.getLogger(__name__)
 _IN_FLIGHT: Final = 2
 _ANSWER_SECONDS: Final = 60
 _MOST_BYTES: Final = 64 * 1024 * 1024
-_MINUTE: Final = 60.0
 _PASSING: Final = frozenset({408, 409, 425, 429})
 _QUOTED: Final = 200
 """The most characters of an answer in a message."""
 
 
-class ApiError(Exception):
-    """The API did not return what was requested. The text names the address, and what to do where somebody can do something."""
-
-
-class UnauthorizedError(ApiError):
-    """The credentials are not accepted."""
-
-
-class ForbiddenError(ApiError):
-    """The account may not see this."""
-
-
-class MissingError(ApiError):
-    """There is nothing at this address."""
-
-
-class RefusedError(ApiError):
-    """The API refuses this request, and would again."""
-
-
-class UnreachableError(ApiError):
-    """No answer that can be used, after all attempts."""
-
-
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often and after which pauses a request is repeated."""
+    """The number of repetitions of a request, and the pauses before them."""
 
     attempts: int = 8
     first_pause: float = 1.0
@@ -231,41 +205,6 @@ class Client:
         # The limit is the account's, so the other request must wait too.
         self._paused_until = max(self._paused_until, time.monotonic() + wait)
         return f"status {status} with Retry-After {answer.retry_after}", wait
-
-
-class Pace:
-    """At most so many requests in any minute."""
-
-    def __init__(self, per_minute: int, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        self._sleep: Final = sleep
-        self._sent: Final = deque[float](maxlen=per_minute)
-
-    async def wait(self) -> None:
-        """Return when another request may be sent. It counts as sent."""
-        now = time.monotonic()
-        due = now if len(self._sent) < (self._sent.maxlen or 1) else max(now, self._sent[0] + _MINUTE)
-        # Before the pause: a request that comes meanwhile waits for this one.
-        self._sent.append(due)
-        if due > now:
-            await self._sleep(due - now)
-
-
-def retry_after(text: str, now: float) -> float | None:
-    """The seconds of a ``Retry-After`` header, which is a number or a date (RFC 9110, 10.2.3). ``None``: it is neither."""
-    text = text.strip()
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        pass
-    else:
-        return max(0.0, seconds) if isfinite(seconds) else None
-    try:
-        then = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - now)
 
 
 def instant_of(text: str) -> int:

@@ -53,7 +53,7 @@ class FeedPosition(msgspec.Struct, frozen=True):
     complete_to: str | None
     """Up to here the resource has been read to its end; null before the first end."""
     puller: str
-    """Which process wrote it: a new one each time that it starts."""
+    """The id of the process that wrote it; a process gets a new one at each start."""
 
     @property
     def cursor(self) -> Cursor:
@@ -65,7 +65,7 @@ _decode: Final = msgspec.json.Decoder(FeedPosition).decode
 
 
 class CursorLog:
-    """What one feed keeps there. Every method raises ``aiokafka.errors.KafkaError`` while the broker is away."""
+    """The records of one feed on that topic. Every method raises ``aiokafka.errors.KafkaError`` while the broker is away."""
 
     def __init__(self, client: Mapping[str, Any], topics: Topics, feed: str) -> None:
         """``client``: arguments of an aiokafka client (``stream.runtime.kafka.connection``)."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import KafkaError
 
-from stream.pull.client import ApiError, ForbiddenError, UnauthorizedError
+from stream.pull.errors import ApiError, ForbiddenError, UnauthorizedError
 from stream.pull.outcome import Outcome
 from stream.pull.passes import pull
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from stream.pull.api import Cursor, Resource
+    from stream.pull.feed_ticks import FeedTicks
     from stream.pull.passes import Feed, SaveCursor
-    from stream.pull.standing import Standing
 
 _log: Final = logging.getLogger(__name__)
 
@@ -51,15 +51,15 @@ class Following:
         interval: float,
         one_pass: Callable[[], Awaitable[Outcome]],
         reconnect: Callable[[], Awaitable[None]],
-        standing: Standing,
+        ticks: FeedTicks,
     ) -> None:
         """``reconnect``: connects to Kafka again after a KafkaError."""
         self._interval: Final = interval
         self._one_pass: Final = one_pass
         self._reconnect: Final = reconnect
-        self._standing: Final = standing
+        self._ticks: Final = ticks
         self._failing = dict[str, str]()
-        """What is wrong with each resource, as it was logged."""
+        """The problem of each resource, as it was logged."""
 
     async def run(self) -> None:
         """Raises UnauthorizedError and ``stream.pull.cursor_log.TakenOverError``. While Kafka is away, it tries again."""
@@ -72,7 +72,7 @@ class Following:
                     broken = False
                 outcome = await self._one_pass()
                 self._log(outcome)
-                await self._standing.after(outcome)
+                await self._ticks.after(outcome)
             except KafkaError as error:
                 broken = True
                 _log.error("Kafka: %s; what was pulled in this pass is pulled again", error)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from stream.pull.client import ForbiddenError, MissingError
+from stream.pull.errors import ForbiddenError, MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ class Lookup:
         self._answers = dict[str, tuple[float, asyncio.Task[Any]]]()
 
     async def get(self, key: str) -> Any:
-        """What the API answered. ``None`` if there is nothing, or if the account may not see it. Raises the other ApiErrors."""
+        """The answer of the API. ``None`` if there is nothing, or if the account may not see it. Raises the other ApiErrors."""
         known = self._answers.get(key)
         if known is None or time.monotonic() - known[0] > self._seconds:
             if len(self._answers) >= _MOST:

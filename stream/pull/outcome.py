@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stream.pull.client import ForbiddenError, UnreachableError
+from stream.pull.errors import ForbiddenError, UnreachableError
 
 if TYPE_CHECKING:
-    from stream.pull.client import ApiError
+    from stream.pull.errors import ApiError
 
 
 @dataclass(slots=True)
 class Counts:
-    """What a pass did."""
+    """The outcome of a pass."""
 
     documents: int = 0
     events: int = 0
@@ -27,7 +27,7 @@ class Counts:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a pass over all resources did."""
+    """The outcome of a pass over all resources."""
 
     began: int
     """Epoch microseconds."""

@@ -1,4 +1,4 @@
-"""Where events go: a file in the order of their times, or the topic of ticket events."""
+"""The output of a pull: a file in the order of the events' times, or the topic of ticket events."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _log: Final = logging.getLogger(__name__)
 class Output(Protocol):
     """Takes events in the order in which they were pulled."""
 
-    async def write(self, events: Sequence[MappedEvent], letters: Sequence[RejectedPayload]) -> None:
-        """Return when they are safe. ``letters``: documents that the mapping does not cover."""
+    async def write(self, events: Sequence[MappedEvent], dead_letters: Sequence[RejectedPayload]) -> None:
+        """Return when they are safe. ``dead_letters``: documents that the mapping does not cover."""
 
     async def finish(self) -> None:
         """Nothing more comes."""
@@ -45,7 +45,7 @@ class FileOutput:
         self._file: Final = file
         self._events = dict[bytes, int]()
 
-    async def write(self, events: Sequence[MappedEvent], letters: Sequence[RejectedPayload]) -> None:  # noqa: ARG002  reported
+    async def write(self, events: Sequence[MappedEvent], dead_letters: Sequence[RejectedPayload]) -> None:  # noqa: ARG002  reported
         for event in events:
             self._events.setdefault(event.value, parse_instant(_at(event.value).at))
 
@@ -64,14 +64,14 @@ class TopicOutput:
 
     def __init__(self, client: Mapping[str, Any], topics: Topics) -> None:
         self._events: Final = Publisher(client, topics.events)
-        self._letters: Final = Publisher(client, topics.feed_rejected)
+        self._dead_letters: Final = Publisher(client, topics.feed_rejected)
         self._started = False
 
     async def start(self) -> None:
         """Connect; again after a KafkaError."""
         await self.stop()
         await self._events.start()
-        await self._letters.start()
+        await self._dead_letters.start()
         self._started = True
 
     async def stop(self) -> None:
@@ -79,18 +79,18 @@ class TopicOutput:
         if self._started:
             self._started = False
             await self._events.stop()
-            await self._letters.stop()
+            await self._dead_letters.stop()
 
-    async def write(self, events: Sequence[MappedEvent], letters: Sequence[RejectedPayload]) -> None:
+    async def write(self, events: Sequence[MappedEvent], dead_letters: Sequence[RejectedPayload]) -> None:
         for event in events:
             await self._events.event(event.value, event.ticket.encode())
-        for letter in letters:
-            if len(letter.body) <= MAX_BODY:
-                await self._letters.event(encode_record(letter), letter.feed.encode())
+        for dead_letter in dead_letters:
+            if len(dead_letter.body) <= MAX_BODY:
+                await self._dead_letters.event(encode_record(dead_letter), dead_letter.feed.encode())
             else:
-                _log.error("%s: a document of %d bytes is not kept as a dead letter", letter.feed, len(letter.body))
+                _log.error("%s: a document of %d bytes is not kept as a dead letter", dead_letter.feed, len(dead_letter.body))
         await self._events.delivered()
-        await self._letters.delivered()
+        await self._dead_letters.delivered()
 
     async def tick(self, value: bytes) -> None:
         """Write a tick to every partition of the topic of ticket events, and wait until it is there."""

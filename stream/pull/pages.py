@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from stream.pull.api import Cursor, Page
-from stream.pull.client import RefusedError, instant_of
+from stream.pull.client import instant_of
+from stream.pull.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence

@@ -21,7 +21,7 @@ import orjson
 from stream.feeds.reading import MappedEvent, read
 from stream.feeds.rejected_payload import RejectedPayload, shortened
 from stream.pull.api import Cursor
-from stream.pull.client import RefusedError
+from stream.pull.errors import RefusedError
 from stream.pull.outcome import Counts
 from stream.pull.recent import Recent
 
@@ -80,10 +80,10 @@ async def pull(feed: Feed, resource: Resource, since: int, cursor: Cursor | None
         stale = 0 if _progress(page, seen) else stale + 1
         if stale >= _SAME_PAGES:
             raise RefusedError(f"{resource.name}: the API gives the same documents again and again, after {len(seen)} of them")
-        events, letters = _mapped(feed, resource.name, page, counts)
-        if events or letters:
-            await feed.output.write(list(events.values()), list(letters.values()))
-            feed.recent.add([*events, *letters])
+        events, dead_letters = _mapped(feed, resource.name, page, counts)
+        if events or dead_letters:
+            await feed.output.write(list(events.values()), list(dead_letters.values()))
+            feed.recent.add([*events, *dead_letters])
         counts.events += len(events)
         feed.page_done(len(page.documents), len(events))
         for document in page.documents:
@@ -107,7 +107,7 @@ def _mapped(
     feed: Feed, resource: str, page: Page, counts: Counts
 ) -> tuple[dict[bytes, MappedEvent], dict[bytes, RejectedPayload]]:
     """The events and the dead letters of a page that were not written lately, by their bytes."""
-    events, letters = dict[bytes, MappedEvent](), dict[bytes, RejectedPayload]()
+    events, dead_letters = dict[bytes, MappedEvent](), dict[bytes, RejectedPayload]()
     for document in page.documents:
         counts.documents += 1
         now = feed.clock()
@@ -118,18 +118,18 @@ def _mapped(
             body = _body(document)
             if not feed.recent.knows(body):
                 feed.report(resource, document, reading.unmapped)
-                letters[body] = _letter(feed.name, body, reading.unmapped, now)
-    return events, letters
+                dead_letters[body] = _dead_letter(feed.name, body, reading.unmapped, now)
+    return events, dead_letters
 
 
 def _body(document: Document) -> bytes:
-    """What a dead letter has of a document."""
+    """The part of a document that a dead letter keeps."""
     try:
         return orjson.dumps(document.payload, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # nested more deeply than it writes, but not than it reads
         return orjson.dumps({"id": document.id, "updated_at": document.updated_at, "left_out": "nested too deeply"})
 
 
-def _letter(feed: str, body: bytes, why: Unmapped, now: int) -> RejectedPayload:
+def _dead_letter(feed: str, body: bytes, why: Unmapped, now: int) -> RejectedPayload:
     reason, path = shortened(why.reason), shortened(why.path)
     return RejectedPayload(feed=feed, reason="unmapped", message=reason, line=why.line, path=path, received=now, body=body)

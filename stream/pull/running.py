@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from stream.pull.api import Cursor
 from stream.pull.client import Client, Patience
 from stream.pull.cursor_log import CursorLog
+from stream.pull.feed_ticks import FeedTicks
 from stream.pull.follow import Following, pull_all
 from stream.pull.output import FileOutput, TopicOutput
 from stream.pull.passes import Feed, unnoticed
-from stream.pull.standing import Standing
 from stream.wire.instants import parse_instant
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class UnknownStartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is pulled, and how it is read."""
+    """The feed to pull, and the options."""
 
     name: str
     """Of the feed."""
@@ -124,10 +124,10 @@ async def follow(source: Source, since: int | None, interval: float, target: Tar
                     await log.save(resource.name, Cursor(begin, ""), None)
             _log.info("following %s at %s every %.0f s%s", source.name, source.url, interval, _place(log))
             look_back = max(resource.look_back for resource in resources)
-            standing = Standing(source.mapping.source, look_back, interval, output.tick, _complete_to(log))
-            ticking = asyncio.create_task(standing.run())
+            ticks = FeedTicks(source.mapping.source, look_back, interval, output.tick, _complete_to(log))
+            ticking = asyncio.create_task(ticks.run())
             try:
-                await Following(interval, one_pass, connect, standing).run()
+                await Following(interval, one_pass, connect, ticks).run()
             finally:
                 ticking.cancel()
                 with suppress(asyncio.CancelledError):
@@ -138,7 +138,7 @@ async def follow(source: Source, since: int | None, interval: float, target: Tar
 
 
 async def _nowhere(resource: str, cursor: Cursor, complete_to: int | None) -> None:
-    """What is kept about the feed stays as it is."""
+    """Keep no position: the records of the feed stay as they are."""
 
 
 def _cursors(log: CursorLog) -> dict[str, Cursor]:

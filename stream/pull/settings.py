@@ -52,7 +52,7 @@ def _api(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullSettings:
-    """What is pulled."""
+    """The settings of a pull."""
 
     feed: FeedName = setting(  # noqa: RUF009  it makes a dataclass field
         _feed, None, "The feed, and the mapping that reads it: NAME=MAPPING, where MAPPING is a file or a shipped mapping."

@@ -2,6 +2,8 @@
 
 Faust manages group membership, assignment, the restoring of the table and the order of a rebalance.
 ``stream.runtime.partition.commit`` defines when results become durable.
+
+Longer than 250 lines because it overrides one class of Faust.
 """
 
 from __future__ import annotations

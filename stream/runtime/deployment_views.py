@@ -24,7 +24,7 @@ LISTED_CHANGES: Final = 100
 
 
 class Known(NamedTuple):
-    """What the event loop knows of deployments at one instant. Nothing in it changes afterwards."""
+    """The deployments that the event loop knows at one instant. Nothing in it changes afterwards."""
 
     entries: tuple[Entry, ...]
     """The newest first."""
@@ -66,7 +66,7 @@ class DeploymentViews:
 
 
 def known_to(app: App) -> Known | None:
-    """What a worker knows of deployments; ``None`` if it has one set of policies for ever. Only on the event loop."""
+    """The deployments that a worker knows; ``None`` if it has one set of policies for ever. Only on the event loop."""
     follower = app.deployments
     if follower is None:
         return None
@@ -83,7 +83,7 @@ def _remaining(shard: Shard, number: int) -> int:
 
 
 def _words(entry: Entry, deployments: Deployments) -> tuple[str, ...]:
-    """What is in force by this deployment and was not before it came."""
+    """The versions that are in force by this deployment and were not before it came."""
     policies = deployments.known[entry.number].policies
     before = deployments.known.get(entry.after)
     if before is None:

@@ -45,7 +45,8 @@ def feed_health(shards: Iterable[Shard]) -> dict[str, FeedHealth]:
 
 
 def feed_views(health: Mapping[str, FeedHealth], now: int, lag_limit: int) -> tuple[FeedView, ...]:
-    """What the page of a worker shows. ``now``: the clock for deadlines; ``lag_limit``: the setting; both in microseconds."""
+    """The state of feeds for the page of a worker. ``now``: the clock for deadlines; ``lag_limit``: the setting; both in
+    microseconds."""
     return tuple([_view(source, one, now, lag_limit) for source, one in health.items()])
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from stream.observe.pages.lists import ListPart, ListRow, field, matches
 from stream.sla.codec import codec
+from stream.sla.explain.escalated import escalated
 from stream.sla.ticket.state import open_commitments
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ Soonest = Callable[[int], tuple[list[tuple[bytes, int]], int | None]]
 
 
 def list_part(app: App, query: Query, asked: ListQuery, soonest: Soonest) -> ListPart:
-    """What this worker has of a list. Raises UnavailableError."""
+    """This worker's part of a list. Raises UnavailableError."""
     at = time.time_ns() // 1_000
     if asked.name == "at-risk":
         entries, until = query(lambda: soonest(MOST_TICKETS))
@@ -74,12 +75,12 @@ def _rows(app: App, state: State, clock: int, name: str) -> Iterator[ListRow]:
         yield ListRow(head.id, "unmatched", "", "", None, None, None, priority, team, customer, assignee, "UTC")
         return
     # Another deployment than the newest may judge the ticket: the sweep has not reached it, or changes nothing about it.
-    calendars = app.engine.deployments.known[head.deployment].policies.calendars
+    policies = app.engine.deployments.known[head.deployment].policies
     for one in open_commitments(state):
         if one.state != _STATES[name]:
             continue
         terms = head.commitments[one.commitment].terms
-        calendar = calendars.get(terms.calendar)
+        calendar, level = policies.calendars.get(terms.calendar), escalated(head, policies, one.commitment)
         watch = head.watches[terms.metric]
         yield ListRow(
             head.id,
@@ -94,4 +95,5 @@ def _rows(app: App, state: State, clock: int, name: str) -> Iterator[ListRow]:
             customer,
             assignee,
             "UTC" if calendar is None else calendar.timezone,
+            *(("", (), None) if level is None else level),
         )

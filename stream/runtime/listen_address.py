@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Address(NamedTuple):
-    """Where to listen."""
+    """An address to listen on."""
 
     host: str
     port: int

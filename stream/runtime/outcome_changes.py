@@ -54,12 +54,12 @@ class Change(NamedTuple):
 
 
 class _Cycle:
-    """What the effects of one replay state about a cycle."""
+    """The statements of one replay's effects about a cycle."""
 
     def __init__(self) -> None:
         self.newest: Effect | None = None
         self.outcomes: dict[str, str] = {}
-        """What the effects that are not retracted state, in their order, by the id of the effect."""
+        """The outcomes of the effects that are not retracted, in their order, by the id of the effect."""
 
     def judged(self) -> Judged | None:
         if self.newest is None or not self.outcomes:

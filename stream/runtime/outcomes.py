@@ -38,7 +38,7 @@ class OutcomeCounts:
     def __init__(self) -> None:
         self._counts: Final[Outcomes] = Counter()
         self._valid: Final[dict[str, tuple[Counted, str]]] = {}
-        """What was decided and is not retracted, by the id of the effect."""
+        """The decisions that are not retracted, by the id of the effect."""
         self._fulfilled: Final[dict[tuple[str, str, int], str]] = {}
         """The newest effect that fulfilled a cycle of a commitment of a ticket."""
         self._undoes: Final[dict[str, str]] = {}

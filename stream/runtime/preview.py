@@ -47,7 +47,7 @@ class _Partition(NamedTuple):
     shard: Shard
     keys: list[bytes]
     clock: int
-    """What time it is for its deadlines (epoch microseconds)."""
+    """The clock for its deadlines (epoch microseconds)."""
 
 
 def count_impact(app: App, query: Query, value: bytes) -> Impact:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Rehearsal(NamedTuple):
-    """What came of it."""
+    """The result of a rehearsal."""
 
     impact: Impact
     at: int

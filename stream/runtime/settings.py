@@ -2,6 +2,8 @@
 
 ``grace`` is ``--grace``, ``BREACHWATCH_GRACE`` and ``grace`` in ``breachwatch.toml``. A flag overrides the environment, and
 the environment overrides the file. In all sources a value is text (``"5s"``, ``"4"``), which the same function converts.
+
+Longer than 250 lines because it is one table of settings.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 _ALIKE: Final = 0.85
-"""How alike two names of variables are, from 0 to 1, before one is taken for a misspelling of the other."""
+"""The similarity of two names of variables, from 0 to 1, from which on one is taken for a misspelling of the other."""
 
 
 def load(flags: Mapping[str, str | None], environment: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -151,6 +151,6 @@ def as_text(value: object) -> str | None:
 
 
 def meant(name: str, known: Collection[str]) -> str:
-    """Which setting an unknown one may be, or which there are."""
+    """The setting that an unknown one may be, or all that there are."""
     near = get_close_matches(name, known, 1)
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"

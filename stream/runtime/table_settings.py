@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Sources(NamedTuple):
-    """Where settings come from."""
+    """The source of a setting."""
 
     flags: Mapping[str, str | None]
     """By the name of the setting; ``None``: not given."""

@@ -4,6 +4,8 @@ Tickets and timers belong to the event loop, so no other thread reads them. Inst
 between two steps of its tasks. A unit of work that yields has written its changes to the table, so a query finds all of a
 change or nothing of it. A query returns immutable bytes and numbers; the thread of the page decodes and explains them. Policies
 and calendars are shared: only their caches change, each entry in one step.
+
+Longer than 250 lines because all queries share the limit on the time for which they block the loop.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ T = TypeVar("T")
 LISTED: Final = 50
 """The length of the list of the next deadlines."""
 _ENTRIES: Final = (500, 3_000)
-"""How many entries of the timer queues a query reads: few at first, and more only if those are not enough.
+"""The numbers of entries of the timer queues that a query reads: few at first, and more only if those are not enough.
 
 Each entry blocks the event loop for about six microseconds, and all of them together for at most ``MAX_BLOCKING``.
 """
@@ -119,7 +121,7 @@ class Viewer:
         return TicketView(head.id, found.partition, found.live, fields, head.ended_by, explanation, head.ended_at or None)
 
     def listed(self, query: ListQuery) -> ListPart:
-        """What this worker has of a list. Raises UnavailableError."""
+        """This worker's part of a list. Raises UnavailableError."""
         return list_part(self._app, self._query, query, self._soonest)
 
     def neighbours(self) -> tuple[str, ...]:
@@ -127,7 +129,7 @@ class Viewer:
         return self._query(lambda: tuple(sorted(set(self._app.workers()) - {self._app.address})))
 
     def preview(self, record: bytes) -> Impact:
-        """What a deployment would do to the tickets of this worker. Raises RefusedPreviewError, UnavailableError."""
+        """The impact of a deployment on the tickets of this worker. Raises RefusedPreviewError, UnavailableError."""
         return count_impact(self._app, self._query, record)
 
     def _query(self, query: Callable[[], T]) -> T:

@@ -114,7 +114,7 @@ def reachable_at(host: str, port: int) -> str:
 
 
 def address_remedy(error: OSError) -> str:
-    """What to do about an address on which the pages cannot be served."""
+    """Advice for an address on which the pages cannot be served."""
     if error.errno in (errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_AGAIN):
         return "set --metrics-address to an address of this machine, or to 0.0.0.0 for all of them"
     return "set --metrics-port to another port, or to 0 for a free one"

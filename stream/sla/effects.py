@@ -3,6 +3,8 @@
 The id names the fact: what, of which ticket, commitment, cycle and target. Saying it twice gives the same id, so a repetition
 is harmless. When a late event takes a fact back and a later one makes it true again, it is emitted anew as a *revision*: the
 stem of the id stays, a suffix (``.1``, ``.2``) counts how often the fact was restated.
+
+Longer than 250 lines because the kinds, the reasons and the fields of an effect refer to each other.
 """
 
 from __future__ import annotations

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from string import Formatter
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +10,7 @@ from stream.documents.document import Report, parse_document
 from stream.documents.readers import listed, section, shown, under
 from stream.language.zones import UnknownZoneError, read_tzinfo
 from stream.sla.events import STATUSES
+from stream.sources.log_mapping import ISO, LogMapping, Meaning, Order
 from stream.wire.ticket_event import MAX_ID
 from stream.wire.ticket_fields import MAX_TEXT
 
@@ -19,66 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from zoneinfo import ZoneInfo
 
-ISO: Final = "iso"
-"""The name of the time format ISO 8601, with or without an offset."""
 
 _PROBE: Final = datetime(2031, 11, 22, 13, 14, 15, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """The meaning of a log's status for a ticket. ``""`` or ``None`` means no change."""
-
-    status: str = ""
-    assignee: str | None = None
-    """The new assignee of the ticket, a constant; ``""`` is nobody."""
-    first_answer: bool = False
-    """True if the case's first row with this status is an agent's first public answer."""
-    dependency: str = ""
-    """The third party for which the ticket waits until the case's next row."""
-    deleted: bool = False
-    """True if the ticket is deleted, or spam, until the case's next row with another status."""
-    refuse: str = ""
-    """Why rows with this status are refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogMapping:
-    """A valid mapping file."""
-
-    source: str
-    at: str
-    case: str
-    status: tuple[str, ...]
-    """The columns that make up a status, joined by ``separator``."""
-    statuses: Mapping[str, Meaning]
-    fields: Mapping[str, str]
-    """Ticket field to the column with its value."""
-    created: Mapping[str, str]
-    """The constant ticket fields of every ``ticket.created``, always with a ``status``."""
-    separator: str
-    delimiter: str
-    zone: ZoneInfo
-    """The zone of times without an offset."""
-    time_format: str
-    ticket: str
-    encoding: str
-    """The encoding of a log that has no byte order mark and is not UTF-16."""
-    order: Order
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that are read, without duplicates."""
-        return tuple(dict.fromkeys((self.at, self.case, *self.status, *self.fields.values())))
-
-
-class Order(StrEnum):
-    """The order of the rows of a log. It decides between rows of one instant, and between the two hours that autumn repeats."""
-
-    AUTO = "auto"
-    """The log shows it."""
-    OLDEST_FIRST = "oldest_first"
-    NEWEST_FIRST = "newest_first"
 
 
 class MappingError(Exception):

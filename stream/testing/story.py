@@ -23,7 +23,7 @@ class Deploy:
     """A deployment on the way. Instants are epoch microseconds."""
 
     at: int
-    """When it becomes known."""
+    """The time at which it becomes known."""
     holds_from: int
     """Earlier than ``at`` only where it undoes or rejudges."""
     policies: PolicySet
@@ -36,7 +36,7 @@ class StoryTick:
     place: int
     """After so many events of the feed."""
     at: int
-    """When it comes."""
+    """The time at which it occurs."""
     source: str
     state: FeedState
     complete: int

@@ -29,7 +29,7 @@ _KEYS: Final = frozenset(
 )
 _REQUIRED: Final = ("story", "policies", "happens", "until", "then")
 _Stated = tuple[int, str, FeedState]
-"""How a feed stands: at which instant (epoch microseconds), of which source."""
+"""The state of a feed: an instant (epoch microseconds), and a source."""
 _Files = list[tuple[str, str]]
 """Name and text of each policy file."""
 

@@ -2,6 +2,8 @@
 
 Each ``encode_...`` function has a counterpart that returns exactly what was encoded. The bytes depend on the arguments alone,
 so every worker encodes an effect to the same bytes.
+
+Longer than 250 lines because each function for encoding is read beside its counterpart.
 """
 
 from __future__ import annotations
@@ -64,7 +66,7 @@ class DeadLetter(NamedTuple):
     partition: int
     offset: int
     at: int
-    """When it was rejected, epoch microseconds."""
+    """Time of the rejection, epoch microseconds."""
 
 
 MAX_KEPT: Final = 700_000

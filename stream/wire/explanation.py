@@ -9,7 +9,7 @@ import msgspec
 from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:
-    from stream.sla.explain.explanation import Deadline, Explanation, Moment, Span, Waiting
+    from stream.sla.explain.explanation import Acknowledgement, Deadline, Explanation, Moment, Release, Span, Waiting
 
 _encode: Final = msgspec.json.Encoder().encode
 _ALWAYS_PRESENT: Final = frozenset({"due_at", "ended", "target_seconds", "due_after_seconds", "reason"})
@@ -54,6 +54,11 @@ def _deadline(deadline: Deadline) -> dict[str, Any]:
             "escalation_kind": deadline.escalation_kind,
             "level": deadline.level,
             "mark": deadline.threshold,
+            "notify": list(deadline.notify) or None,
+            "owner": deadline.owner,
+            "acknowledged": None if deadline.acknowledged is None else _acknowledgement(deadline.acknowledged),
+            "released": None if deadline.released is None else _release(deadline.released),
+            "monitored_until": _instant(deadline.monitored_until),
             "metric": deadline.metric,
             "cycle": deadline.cycle,
             "policy": deadline.policy,
@@ -83,6 +88,21 @@ def _deadline(deadline: Deadline) -> dict[str, Any]:
     )
 
 
+def _acknowledgement(acknowledgement: Acknowledgement) -> dict[str, Any]:
+    return _without_empty(
+        {
+            "at": format_instant(acknowledgement.at),
+            "actor": acknowledgement.actor,
+            "role": acknowledgement.role,
+            "cause": acknowledgement.cause,
+        }
+    )
+
+
+def _release(release: Release) -> dict[str, Any]:
+    return _without_empty({"at": format_instant(release.at), "reason": release.reason, "cause": release.cause})
+
+
 def _span(span: Span) -> dict[str, Any]:
     return _without_empty(
         {
@@ -110,6 +130,9 @@ def _moment(moment: Moment) -> dict[str, Any]:
             "ladder": moment.ladder,
             "level": moment.level,
             "assign_to": moment.assign_to,
+            "notify": list(moment.notify) or None,
+            "actor": moment.actor,
+            "role": moment.role,
             "change": moment.change,
             "due_at": _instant(moment.due),
             "target_seconds": _seconds(moment.target),

@@ -44,7 +44,7 @@ def check_form(value: bytes, known: int, what: str) -> None:
 
 
 def unreadable(what: str, reads: str, release: str = "") -> str:
-    """What to report of something that only a newer release can read. ``release``: the one that wrote it, if that is known."""
+    """A report of a value that only a newer release can read. ``release``: the one that wrote it, if that is known."""
     known = _RELEASE.fullmatch(release) is not None
     wrote = f"breachwatch {release}" if known else "a newer breachwatch"
     wanted = f"breachwatch=={release}" if known else "--upgrade breachwatch"

@@ -58,7 +58,7 @@ class Lines:
 
     @property
     def share(self) -> float | None:
-        """How much of the file has been read, from 0 to 1; ``None`` if its size is not known."""
+        """The share of the file that has been read, from 0 to 1; ``None`` if its size is not known."""
         return self._file.tell() / self._size if self._size else None
 
 

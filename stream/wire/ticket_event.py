@@ -60,7 +60,7 @@ FreeText = Annotated[
 
 
 class Actor(msgspec.Struct, frozen=True, gc=False):
-    """Who did it. An id beside the kind is ignored: breachwatch needs neither names nor addresses."""
+    """The author of the event. An id beside the kind is ignored: breachwatch needs neither names nor addresses."""
 
     kind: ActorKind
     role: Annotated[
@@ -123,7 +123,7 @@ class TicketRestored(TicketEvent, frozen=True, kw_only=True, gc=False, tag="tick
 
 
 class TicketErased(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.erased"):
-    """What is known of the ticket is to be erased. Its commitments are cancelled, and all of its later events are ignored."""
+    """Everything about the ticket is erased. Its commitments are cancelled, and all of its later events are ignored."""
 
 
 class DependencyStarted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="dependency.started"):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(StrEnum):
-    """How a write ended. The same words in metrics and logs."""
+    """The outcome of a write. The same words in metrics and logs."""
 
     WRITTEN = "written"
     UNCHANGED = "unchanged"
@@ -64,7 +64,7 @@ class Current:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What to write into a ticket."""
+    """The values to write into a ticket."""
 
     fields: Mapping[FieldRule, str] = field(default_factory=dict)
     """Empty text: the field is cleared."""

@@ -51,7 +51,7 @@ class OpenDesk(NamedTuple):
 
 
 class Tickets(NamedTuple):
-    """What a desk needs of the service."""
+    """The functions of the service that a desk calls."""
 
     record: Callable[[str], TicketRecord]
     begin: Callable[[str], None]
@@ -186,7 +186,7 @@ class Desk:
         return Outcome.WRITTEN, done
 
     async def _change(self, ticket: str, texts: Mapping[Rule, str | bool]) -> tuple[Outcome, Mapping[Rule, str | bool]]:
-        """How it ended, and what of it the helpdesk has now. Raises RetryError, RefusedError, ConflictError."""
+        """The outcome, and the values that the helpdesk now has. Raises RetryError, RefusedError, ConflictError."""
         id_ = self.file.id_of(ticket)
         if id_ is None:
             raise RefusedError(Outcome.GONE, "it is not a ticket of this desk")
@@ -221,7 +221,7 @@ class Desk:
 
 
 async def _understood(work: Coroutine[object, object, T]) -> T:
-    """What a request gave. An answer of another form than the API documents must not end the process: it is refused."""
+    """The result of a request. An answer of another form than the API documents must not end the process: it is refused."""
     try:
         return await work
     except (LookupError, TypeError, ValueError, AttributeError) as error:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Wanted(NamedTuple):
-    """What the rules want of a ticket."""
+    """The values of a ticket by the rules."""
 
     texts: Mapping[Rule, str | bool]
     unlisted: tuple[str, ...]
@@ -24,7 +24,7 @@ class Wanted(NamedTuple):
 
 
 def wanted(record: TicketRecord, rules: Sequence[Rule]) -> Wanted:
-    """What the rules want now, where it differs from what was written last.
+    """The values by the rules that differ from those that were written last.
 
     A field that was never written is not cleared, and a tag that was never set is not removed: whoever has set it had a reason.
     """
@@ -41,7 +41,7 @@ def wanted(record: TicketRecord, rules: Sequence[Rule]) -> Wanted:
 
 
 def change_of(texts: Mapping[Rule, str | bool], current: Current) -> Change:
-    """What of it the helpdesk does not have yet."""
+    """The values that the helpdesk does not have yet."""
     fields = {
         rule: str(text)
         for rule, text in texts.items()

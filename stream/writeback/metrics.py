@@ -50,7 +50,7 @@ UNREADABLE: Final = "unreadable"
 
 
 class DeskStatus(NamedTuple):
-    """What waits at a desk."""
+    """The tickets that wait at a desk."""
 
     name: str
     waiting: int

@@ -18,7 +18,7 @@ class Pace:
     def __init__(self, a_minute: int) -> None:
         self._gap: Final = 60.0 / a_minute
         self._free = 0.0
-        """When the next request may be sent."""
+        """The earliest time of the next request."""
         self._pause = 0.0
         self.paused_until = 0.0
 

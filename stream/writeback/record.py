@@ -73,7 +73,7 @@ class TicketRecord(msgspec.Struct):
     effect: str = ""
     """The id of the newest effect."""
     at: int = 0
-    """When that effect became true, epoch microseconds."""
+    """The instant at which that effect became true, epoch microseconds."""
     written: dict[str, str | bool] = {}
 
     def take(self, effect: Effect, place: str, offset: int) -> bool:

@@ -21,7 +21,7 @@ TAG: Final = "tag:"
 
 
 class Kind(StrEnum):
-    """What a field takes."""
+    """The kind of value that a field takes."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 
 class Form(StrEnum):
-    """How an instant is written."""
+    """The format of an instant."""
 
     ISO = "iso"
     DATE = "date"

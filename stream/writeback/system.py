@@ -29,7 +29,7 @@ class System:
     fields_text: str
     """The same, for people."""
     form: Form
-    """How an instant is written by default."""
+    """The default format of an instant."""
     rate: int
     """Requests a minute: a quarter of what its smallest plan allows, or what a small machine bears."""
     tags: bool = True

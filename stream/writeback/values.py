@@ -46,7 +46,7 @@ class Name(StrEnum):
     """The team to which the newest functional escalation hands the ticket over."""
     POLICY = "policy"
     PROVISIONAL = "provisional"
-    """What is stated here may rest on a part of the ticket's events."""
+    """The values may rest on a part of the ticket's events."""
     EFFECT = "effect"
     """The id of the newest effect."""
 

@@ -22,7 +22,7 @@ class Waiting:
 
     @property
     def next(self) -> float | None:
-        """When the next ticket is due; ``None``: none waits."""
+        """The time at which the next ticket is due; ``None``: none waits."""
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None

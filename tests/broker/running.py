@@ -72,7 +72,7 @@ class Sent(NamedTuple):
     partition: int | None = None
 
 
-class Said(NamedTuple):
+class Emitted(NamedTuple):
     """An effect, and the record it came in."""
 
     effect: Effect
@@ -246,8 +246,8 @@ async def _ends(broker: str, consumer: Any, tps: list[Any]) -> dict[Any, int]:
             await asyncio.sleep(0.05)
 
 
-def effects(broker: str, topics: Topics) -> list[Said]:
-    return [Said(decode_effect(record.value), record) for record in read(broker, topics.breaches, topics.escalations)]
+def effects(broker: str, topics: Topics) -> list[Emitted]:
+    return [Emitted(decode_effect(record.value), record) for record in read(broker, topics.breaches, topics.escalations)]
 
 
 def dead_letters(broker: str, topics: Topics) -> list[DeadLetter]:
@@ -282,9 +282,9 @@ def all_committed(broker: str, topics: Topics, partitions: int | None = None) ->
 def replayed(folder: Path, feed: Iterable[tuple[str, Event]], end: int) -> set[tuple[str, str, int, int | None]]:
     """What the engine says of the same feed without a broker: ``substance`` of each effect."""
     playback = Playback(Engine(load([folder / "policy.yaml"])))
-    said = [effect for ticket, what in feed for effect in playback.event(ticket, what)]
-    said += playback.tick(end)
-    return {substance(effect) for effect in said}
+    emitted = [effect for ticket, what in feed for effect in playback.event(ticket, what)]
+    emitted += playback.tick(end)
+    return {substance(effect) for effect in emitted}
 
 
 def restored(broker: str, topics: Topics) -> Store:

@@ -66,7 +66,7 @@ def run(name: str, *arguments: str, broker: str, topics: Topics) -> Result:
     return CliRunner().invoke(main, [name, *arguments, *where])
 
 
-def told(broker: str, topics: Topics) -> Counter[tuple[str, str, int, int | None]]:
+def emitted(broker: str, topics: Topics) -> Counter[tuple[str, str, int, int | None]]:
     return Counter(substance(effect) for effect, _ in effects(broker, topics))
 
 
@@ -113,10 +113,10 @@ def test_an_installation_whose_cluster_is_gone_goes_on_elsewhere_from_a_backup_o
         refused = run("restore", str(file), broker=broker, topics=topics)
         assert refused.exit_code == 1
         assert "has workers" in refused.stderr
-        in_backup = told(broker, topics)
+        in_backup = emitted(broker, topics)
         # Published after the backup, it is lost with the cluster, but for what consumers have.
         processed(broker, topics, after[:5], HALF + HOUR, worker)
-        said_before = told(broker, topics)
+        emitted_before = emitted(broker, topics)
     assert verified(file).tickets == 30
 
     with Broker(data=tmp_path / "elsewhere") as other:
@@ -130,11 +130,11 @@ def test_an_installation_whose_cluster_is_gone_goes_on_elsewhere_from_a_backup_o
         with Worker(other.bootstrap, topics, tmp_path, *EVENT_TIME).ready() as worker:
             # What was published since the backup is published again, as `pull` does from the position in the backup.
             processed(other.bootstrap, topics, after, END, worker)
-        said_after = told(other.bootstrap, topics)
+        emitted_after = emitted(other.bootstrap, topics)
 
-    assert said_before | said_after == once(replayed(tmp_path, [*before, *after], END))
-    assert not in_backup & said_after, "what was published before the backup is not published again"
-    assert said_before & said_after == said_before - in_backup, "what was published after it is, with the same ids"
+    assert emitted_before | emitted_after == once(replayed(tmp_path, [*before, *after], END))
+    assert not in_backup & emitted_after, "what was published before the backup is not published again"
+    assert emitted_before & emitted_after == emitted_before - in_backup, "what was published after it is, with the same ids"
 
 
 def test_deleted_tickets_and_deployments_are_noticed_and_come_back_without_an_effect_too_many_or_too_few(
@@ -159,7 +159,7 @@ def test_deleted_tickets_and_deployments_are_noticed_and_come_back_without_an_ef
     with Worker(broker, topics, tmp_path, *EVENT_TIME).ready() as worker:
         processed(broker, topics, after[5:], END, worker)
         assert worker.stop() == 0
-    assert told(broker, topics) == once(replayed(tmp_path, [*before, *after], END))
+    assert emitted(broker, topics) == once(replayed(tmp_path, [*before, *after], END))
 
     # Kafka forgets offsets, and tools reset them: workers go on where the tickets stand.
     cluster = Cluster(broker, topics, {"bootstrap_servers": broker})
@@ -196,7 +196,7 @@ def test_tickets_that_were_lost_without_a_backup_are_made_anew_from_the_events(
         until(lambda: all_committed(broker, topics), "the input is read anew", worker)
         processed(broker, topics, after, END, worker)
 
-    assert told(broker, topics) == once(replayed(tmp_path, [*before, *after], END))
+    assert emitted(broker, topics) == once(replayed(tmp_path, [*before, *after], END))
 
 
 def test_tickets_that_are_made_anew_by_the_clock_repeat_neither_what_settled_nor_what_was_due(
@@ -245,4 +245,4 @@ def test_a_backup_of_release_0_2_is_restored_and_its_tickets_go_on(broker: str, 
 
     all_of_it, earlier = replayed(tmp_path, [*before, *after], END), replayed(tmp_path, before, HALF)
     assert earlier
-    assert told(broker, topics) == once(all_of_it - earlier)
+    assert emitted(broker, topics) == once(all_of_it - earlier)

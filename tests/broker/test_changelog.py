@@ -119,12 +119,12 @@ def test_a_worker_that_was_stopped_and_replaced_emits_nothing_twice_and_puts_no_
             publish(broker, topics, tick(end))
             until(lambda: all_committed(broker, topics), "everything is processed", owner)
 
-    said = Counter(substance(effect) for effect, _ in effects(broker, topics))
-    assert said == dict.fromkeys(replayed(tmp_path, [*feed, *answers], end), 1)
+    emitted = Counter(substance(effect) for effect, _ in effects(broker, topics))
+    assert emitted == dict.fromkeys(replayed(tmp_path, [*feed, *answers], end), 1)
     store = restored(broker, topics)
     states = {key.decode(): codec.decode(value) for number in range(4) for key, value in store.of(number).items()}
-    heard = Counter(ticket for ticket, _ in [*feed, *answers])
-    assert {ticket: len(state.history) for ticket, state in states.items()} == heard
+    counted = Counter(ticket for ticket, _ in [*feed, *answers])
+    assert {ticket: len(state.history) for ticket, state in states.items()} == counted
     assert all(state.wake_at is None or state.wake_at > end for state in states.values())
 
 
@@ -142,8 +142,8 @@ def test_a_worker_that_was_stopped_for_less_than_its_session_asks_and_goes_on(
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
 
     assert "was suspended for " in worker.log.read_text("utf-8")
-    said = Counter(substance(effect) for effect, _ in effects(broker, topics))
-    assert said == dict.fromkeys(replayed(tmp_path, feed, end), 1)
+    emitted = Counter(substance(effect) for effect, _ in effects(broker, topics))
+    assert emitted == dict.fromkeys(replayed(tmp_path, feed, end), 1)
 
 
 def test_how_far_the_feed_is_survives_a_restart(broker: str, topics: Topics, tmp_path: Path) -> None:

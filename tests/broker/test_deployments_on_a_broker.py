@@ -18,7 +18,7 @@ from stream.language.policies import load
 from stream.runtime.kafka.policy_log import PolicyLog
 from stream.runtime.kafka.topic_admin import create
 from stream.sla.effects import Kind, Reason
-from tests.broker.running import POLICY, SECOND, Said, Worker, effects, event, now, publish, sent, until
+from tests.broker.running import POLICY, SECOND, Emitted, Worker, effects, event, now, publish, sent, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,8 +55,8 @@ def _open_tickets(broker: str, topics: Topics) -> int:
     return at
 
 
-def _of(said: list[Said], kind: Kind, commitment: str = "") -> list[Said]:
-    return [each for each in said if each.effect.kind is kind and commitment in ("", each.effect.commitment)]
+def _of(emitted: list[Emitted], kind: Kind, commitment: str = "") -> list[Emitted]:
+    return [each for each in emitted if each.effect.kind is kind and commitment in ("", each.effect.commitment)]
 
 
 def test_a_deployment_moves_the_deadlines_of_open_tickets_on_running_workers(
@@ -173,11 +173,13 @@ def test_an_undo_takes_back_the_breaches_that_only_the_mistake_made(broker: str,
             worker,
         )
 
-    said = effects(broker, topics)
-    assert Counter(each.effect.retracts for each in taken_back) == Counter(each.effect.id for each in _of(said, Kind.BREACHED))
+    emitted = effects(broker, topics)
+    assert Counter(each.effect.retracts for each in taken_back) == Counter(
+        each.effect.id for each in _of(emitted, Kind.BREACHED)
+    )
     assert {(each.effect.reason, each.effect.deployment) for each in taken_back} == {(Reason.REJUDGED, number)}
-    retracted = {each.effect.retracts for each in said if each.effect.retracts}
-    left = [each.effect for each in said if each.effect.id not in retracted and not each.effect.retracts]
+    retracted = {each.effect.retracts for each in emitted if each.effect.retracts}
+    left = [each.effect for each in emitted if each.effect.id not in retracted and not each.effect.retracts]
     assert {effect.kind for effect in left} == {Kind.STARTED}
 
 
@@ -197,7 +199,7 @@ def test_a_worker_that_dies_in_a_sweep_loses_and_repeats_nothing(
         until(lambda: len(_of(effects(broker, topics), Kind.RETARGETED)) >= TICKETS, "deadlines move", worker)
         until(lambda: _of(effects(broker, topics), Kind.MET, "first_response"), "the late answer is known", worker)
 
-    said = effects(broker, topics)
-    assert Counter(each.effect.ticket for each in _of(said, Kind.RETARGETED)) == {f"desk/{one}": 1 for one in range(TICKETS)}
-    assert {each.effect.deployment for each in _of(said, Kind.RETARGETED)} == {number}
-    assert max(Counter(each.effect.id for each in said).values()) == 1
+    emitted = effects(broker, topics)
+    assert Counter(each.effect.ticket for each in _of(emitted, Kind.RETARGETED)) == {f"desk/{one}": 1 for one in range(TICKETS)}
+    assert {each.effect.deployment for each in _of(emitted, Kind.RETARGETED)} == {number}
+    assert max(Counter(each.effect.id for each in emitted).values()) == 1

@@ -101,7 +101,7 @@ def test_a_ticket_is_erased_while_a_worker_runs_and_its_changelog_has_nothing_of
         assert "The ticket was erased on" in page
         assert PERSON not in page
         assert json.loads(worker.page("tickets/desk%2F1?format=json"))["gone"] == "erased"
-        cancelled = [said.effect for said in effects(broker, topics) if said.effect.kind is Kind.CANCELLED]
+        cancelled = [one.effect for one in effects(broker, topics) if one.effect.kind is Kind.CANCELLED]
         assert {(one.ticket, one.commitment) for one in cancelled} == {("desk/1", "first_response"), ("desk/1", "resolution")}
         assert all(one.fields == {"priority": "p1", "team": "desk"} for one in cancelled)
 
@@ -174,7 +174,7 @@ def test_a_deleted_ticket_is_erased_after_its_own_retention_and_forgotten_after_
         assert worker.stop() == 0
 
 
-def test_the_command_asks_first_and_says_what_it_would_do(broker: str, topics: Topics) -> None:
+def test_the_command_asks_first_and_states_what_it_would_do(broker: str, topics: Topics) -> None:
     dry = erase(broker, topics, "desk/1", "desk/2", "--dry-run")
     refused = erase(broker, topics, "desk/1", answer="n\n")
     waiting = erase(broker, topics, "desk/1", "--wait", "0s", answer="y\n")

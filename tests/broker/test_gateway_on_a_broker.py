@@ -131,9 +131,9 @@ def test_the_page_and_the_metrics_show_what_became_of_requests(broker: str, topi
         assert "sla_gateway_connected 1.0" in metrics
 
     (record,) = read(broker, topics.feed_rejected)
-    letter = decode_record(record.value)
-    assert isinstance(letter, RejectedPayload)
-    assert (letter.body, letter.path) == (b"[3]", "$[0]")
+    dead_letter = decode_record(record.value)
+    assert isinstance(dead_letter, RejectedPayload)
+    assert (dead_letter.body, dead_letter.path) == (b"[3]", "$[0]")
 
 
 def test_without_the_topic_of_dead_letters_it_does_not_start(broker: str, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ events:
 
 
 def test_dead_letters_are_sent_again_once_by_a_better_mapping(broker: str, topics: Topics, tmp_path: Path) -> None:
-    def letter(number: int, status: str, feed: str = "shop") -> bytes:
+    def dead_letter(number: int, status: str, feed: str = "shop") -> bytes:
         body = {"number": number, "status": status, "id": f"h{number}", "at": "2026-11-29T10:00:00Z"}
         return encode_record(
             RejectedPayload(
@@ -169,11 +169,11 @@ def test_dead_letters_are_sent_again_once_by_a_better_mapping(broker: str, topic
     async def fill() -> None:
         async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
             for value in (
-                letter(0, "waiting"),
-                letter(1, "waiting"),
-                letter(2, "lost"),
+                dead_letter(0, "waiting"),
+                dead_letter(1, "waiting"),
+                dead_letter(2, "lost"),
                 b"not ours",
-                letter(4, "waiting", "other"),
+                dead_letter(4, "waiting", "other"),
             ):
                 await producer.send_and_wait(topics.feed_rejected, value)
 

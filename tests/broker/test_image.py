@@ -182,18 +182,18 @@ def test_its_worker_takes_partitions_writing_to_its_working_folder_only(image: I
     before = {path for path in image.root.rglob("*") if image.workdir not in path.parents and path.suffix != ".pyc"}
     with tempfile.TemporaryFile("w+") as log:
 
-        def said() -> str:
+        def output() -> str:
             log.seek(0)
             return log.read()
 
         with image.popen("worker", variables=variables, stdout=log, stderr=log) as worker:
             try:
-                until(lambda: worker.poll() is not None or "partitions 0, 1, 2, 3" in said(), "it is ready or has ended")
+                until(lambda: worker.poll() is not None or "partitions 0, 1, 2, 3" in output(), "it is ready or has ended")
                 assert image.healthy(variables)
                 assert not image.healthy({**variables, "BREACHWATCH_METRICS_PORT": str(free_port())})
             finally:
                 worker.terminate()
-        assert "partitions 0, 1, 2, 3" in said(), said()
-        assert worker.returncode == 0, said()
+        assert "partitions 0, 1, 2, 3" in output(), output()
+        assert worker.returncode == 0, output()
     after = {path for path in image.root.rglob("*") if image.workdir not in path.parents and path.suffix != ".pyc"}
     assert {path for path in after - before if path.name != "__pycache__"} == set()

@@ -108,9 +108,9 @@ def test_transactions_of_a_publisher_and_every_codec_are_no_gap(broker: str, top
             async with AIOKafkaProducer(
                 bootstrap_servers=broker, transactional_id=f"{topics.app_id}-{number}", compression_type=codec
             ) as producer:
-                for turn in range(3):
+                for pass_number in range(3):
                     async with producer.transaction():
-                        key, value, _ = created(f"desk/{number}-{turn}", START + turn)
+                        key, value, _ = created(f"desk/{number}-{pass_number}", START + pass_number)
                         await producer.send(topics.events, value, key=key, partition=0)
 
     with Worker(broker, topics, tmp_path, *EVENT_TIME).ready() as worker:

@@ -114,7 +114,7 @@ def test_no_event_is_lost_and_no_ticket_is_separated_from_its_events(
         assert "input lost" not in worker.log.read_text("utf-8")
         assert "sla_input_lost_records_total 0.0" in worker.page("metrics")
     assert count(broker, topics, Kind.MET) == dict.fromkeys(TICKETS, 1)
-    assert not any(said.effect.provisional for said in effects(broker, topics))
+    assert not any(one.effect.provisional for one in effects(broker, topics))
     assert not count(broker, topics, Kind.BREACHED)
 
 

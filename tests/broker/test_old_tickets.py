@@ -11,7 +11,7 @@ from stream.sla.effects import Kind
 from tests.broker.running import (
     HOUR,
     SECOND,
-    Said,
+    Emitted,
     Sent,
     Worker,
     all_committed,
@@ -44,7 +44,7 @@ def history(ticket: str, at: int) -> list[Event]:
     ]
 
 
-def of_ticket(found: list[Said], ticket: str) -> list[str]:
+def of_ticket(found: list[Emitted], ticket: str) -> list[str]:
     """``"type commitment"`` of its effects that are not routine."""
     return [f"{e.kind} {e.ladder or e.commitment}" for e, _ in found if e.ticket == ticket and not e.routine]
 
@@ -86,9 +86,11 @@ def test_news_of_other_tickets_and_of_the_same_one_is_as_fast_as_ever(broker: st
         quick = event("desk/other", "ticket.created", at, fields={"priority": "quick"}, actor="customer")
         publish(broker, topics, [sent("desk/mine", old), sent("desk/other", quick)])
         found = until(
-            lambda: [said for said in effects(broker, topics) if said.effect.kind is Kind.BREACHED], "the quick breach", worker
+            lambda: [one for one in effects(broker, topics) if one.effect.kind is Kind.BREACHED],
+            "the quick breach",
+            worker,
         )
-        assert [(said.effect.ticket, said.effect.late) for said in found] == [("desk/other", False)]
+        assert [(one.effect.ticket, one.effect.late) for one in found] == [("desk/other", False)]
         assert value(worker, "sla_breach_detection_delay_seconds_count") == 1
 
         answer = event("desk/mine", "comment.added", now(), actor="agent", public=True)
@@ -106,8 +108,8 @@ def test_news_of_other_tickets_and_of_the_same_one_is_as_fast_as_ever(broker: st
     ]
 
 
-def _mine(broker: str, topics: Topics) -> list[Said]:
-    return [said for said in effects(broker, topics) if said.effect.ticket == "desk/mine" and not said.effect.routine]
+def _mine(broker: str, topics: Topics) -> list[Emitted]:
+    return [one for one in effects(broker, topics) if one.effect.ticket == "desk/mine" and not one.effect.routine]
 
 
 def test_what_was_in_the_input_before_the_first_worker_ever_started_is_late_and_the_rest_is_not(
@@ -161,7 +163,7 @@ def test_a_worker_that_dies_when_a_ticket_has_settled_publishes_each_effect_once
     assert len(ids) == len(set(ids))
     assert {effect.late for effect, _ in found} == {True}
     taken_back = {effect.retracts for effect, _ in found}
-    standing = [said for said in found if said.effect.id not in taken_back and not said.effect.retracts]
+    standing = [one for one in found if one.effect.id not in taken_back and not one.effect.retracts]
     assert sorted(of_ticket(standing, "desk/old")) == sorted(EXPECTED)
 
 
@@ -172,9 +174,11 @@ def test_a_breach_shortly_before_its_event_arrived_is_news_and_in_no_detection_d
         created = event("desk/1", "ticket.created", now() - 30 * SECOND, fields={"priority": "quick"}, actor="customer")
         publish(broker, topics, [sent("desk/1", created)])
         found = until(
-            lambda: [said for said in effects(broker, topics) if said.effect.kind is Kind.BREACHED], "the breach", worker
+            lambda: [one for one in effects(broker, topics) if one.effect.kind is Kind.BREACHED],
+            "the breach",
+            worker,
         )
         until(lambda: value(worker, "sla_commitments_total", 'outcome="breached"') == 1, "it is counted", worker)
 
-        assert [said.effect.late for said in found] == [False]
+        assert [one.effect.late for one in found] == [False]
         assert value(worker, "sla_breach_detection_delay_seconds_count") == 0

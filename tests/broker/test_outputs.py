@@ -33,7 +33,7 @@ def _effect(name: str, *, cause: str = "e1", at: int = START) -> Record:
     return Record(b"desk/1", encode_effect(effect), effect_headers(effect, b"/test"))
 
 
-def _letter(name: bytes) -> Record:
+def _dead_letter(name: bytes) -> Record:
     return Record(b"desk/1", b"{}", [(ORIGIN, name)])
 
 
@@ -46,7 +46,7 @@ def test_who_was_replaced_can_emit_nothing_more_and_what_it_had_begun_is_never_s
 
     async def run() -> set[bytes]:
         before = (await fence(clients, topics, [0]))[0]
-        await before.write({topics.breaches: [_effect("1")], topics.rejected: [_letter(b"2")]})
+        await before.write({topics.breaches: [_effect("1")], topics.rejected: [_dead_letter(b"2")]})
         await before._producer.begin_transaction()
         for delivery, _ in await submit(before._producer, topics.breaches, 0, [_effect("begun")]):
             await delivery
@@ -59,9 +59,9 @@ def test_who_was_replaced_can_emit_nothing_more_and_what_it_had_begun_is_never_s
         await after[0].close()
         return after[0].emitted_ids
 
-    said = asyncio.run(run())
+    emitted = asyncio.run(run())
 
-    assert said == {b"1", b"2"}
+    assert emitted == {b"1", b"2"}
     assert [decode_effect(record.value).id for record in read(broker, topics.breaches)] == ["1", "3"]
 
 
@@ -85,9 +85,9 @@ def test_what_was_emitted_is_found_however_much_was_begun_after_it_and_never_end
         await after[0].close()
         return after[0].emitted_ids, after[0].woken_until
 
-    said, woken_until = asyncio.run(run())
+    emitted, woken_until = asyncio.run(run())
 
-    assert said == {b"1", b"2"}
+    assert emitted == {b"1", b"2"}
     assert woken_until == {b"desk/1": START}
 
 
@@ -97,10 +97,10 @@ def test_a_successor_reads_what_the_tickets_do_not_know_of_and_nothing_before(br
     async def run() -> set[bytes]:
         outputs = await fence(clients, topics, [0])
         await read_back(clients, topics, outputs, {0: Checkpoint()})
-        await outputs[0].write({topics.breaches: [_effect("1")], topics.rejected: [_letter(b"5@0")]})
+        await outputs[0].write({topics.breaches: [_effect("1")], topics.rejected: [_dead_letter(b"5@0")]})
         outputs[0].finished(6, live=True)
         outputs[0].end_recovery()
-        await outputs[0].write({topics.breaches: [_effect("2")], topics.rejected: [_letter(b"6@0")]})
+        await outputs[0].write({topics.breaches: [_effect("2")], topics.rejected: [_dead_letter(b"6@0")]})
         outputs[0].finished(7, live=True)
         # The tickets are written with this; the input is committed up to 6 only.
         checkpoint = Checkpoint(outputs=outputs[0].unknown_from(6))

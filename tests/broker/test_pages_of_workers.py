@@ -84,8 +84,8 @@ def test_any_of_two_workers_shows_any_ticket_and_neither_sends_in_circles(broker
             assert owned[one] | owned[two] == {0, 1, 2, 3}
             assert owned[one].isdisjoint(owned[two])
             for view in views.values():
-                said = {entry["worker"]: set(entry["partitions"]) for entry in view["workers"]}
-                assert said == {address(one): owned[one], address(two): owned[two]}
+                shown = {entry["worker"]: set(entry["partitions"]) for entry in view["workers"]}
+                assert shown == {address(one): owned[one], address(two): owned[two]}
             parts = [entry for view in views.values() for entry in view["partitions"]]
             assert sum(entry["tickets"] for entry in parts) == 48
             assert sum(entry["open_commitments"] for entry in parts) == 96

@@ -25,9 +25,9 @@ STORIES = Path(__file__).parents[1] / "stories"
 def test_a_worker_emits_for_every_story_of_a_policy_what_replay_does(
     broker: str, topics: Topics, tmp_path: Path, policy: str
 ) -> None:
-    told = yaml.load((STORIES / f"{policy}.yaml").read_text(), Loader=yaml.BaseLoader)
-    stories = [read_story(story, STORIES / "policies") for story in told if story["policies"] == [policy]]
-    assert len(stories) >= len(told) - 1  # one brings a policy of its own
+    documents = yaml.load((STORIES / f"{policy}.yaml").read_text(), Loader=yaml.BaseLoader)
+    stories = [read_story(story, STORIES / "policies") for story in documents if story["policies"] == [policy]]
+    assert len(stories) >= len(documents) - 1  # one brings a policy of its own
     feed = sorted(
         # An event that comes late in its story comes here when the newest before it has.
         (max(earlier.at for _, earlier in story.feed[: place + 1]), number, place, event)
@@ -47,11 +47,11 @@ def test_a_worker_emits_for_every_story_of_a_policy_what_replay_does(
         until(lambda: all_committed(broker, topics), "all stories are heard", worker)
         worker.stop()
 
-    said: dict[str, list[Effect]] = defaultdict(list)
+    emitted: dict[str, list[Effect]] = defaultdict(list)
     for effect, _ in effects(broker, topics):
-        said[effect.ticket].append(effect)
+        emitted[effect.ticket].append(effect)
     for number, story in enumerate(stories):
         # Time went on for all tickets to the end of the longest story.
-        in_time = [effect for effect in said[f"{number:03}"] if effect.at < story.until]
+        in_time = [effect for effect in emitted[f"{number:03}"] if effect.at < story.until]
         # Two topics have no order between them: what is of one instant may come either way.
         assert (story.name, sorted(story.lines(in_time))) == (story.name, sorted(story.expected))

@@ -106,7 +106,7 @@ def test_a_rejected_event_is_found_shown_corrected_and_published_again(broker: s
     good = encode_event("desk/1", event("desk/1", "ticket.created", START))
     bad = good.replace(b"ticket.created", b"ticket.creatd", 1)
     placed = publish(broker, topics, [Sent(b"desk/1", bad)])[0]
-    letter = encode_rejected(
+    dead_letter = encode_rejected(
         DeadLetter(
             Rejected(RejectReason.INVALID, "unknown type", "$.type"),
             key=b"desk/1",
@@ -117,7 +117,7 @@ def test_a_rejected_event_is_found_shown_corrected_and_published_again(broker: s
             at=now(),
         )
     )
-    write(broker, (topics.rejected, b"desk/1", letter))
+    write(broker, (topics.rejected, b"desk/1", dead_letter))
     (record,) = until(lambda: read(broker, topics.rejected), "the dead letter is there")
     place = f"{record.partition}:{record.offset}"
 

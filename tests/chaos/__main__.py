@@ -51,7 +51,8 @@ def _line(outcome: Outcome) -> str:
     exits = ", ".join(f"{count} x {name}" for name, count in sorted(counts.items()) if name.startswith("exit"))
     return (
         f"seed {outcome.seed}: {verdict} in {outcome.seconds:.0f} s; {counts['events']} records, {counts['tickets']} tickets, "
-        f"{counts['said']} effects, {counts['retracted']} of them retractions, {counts['refused']} refused; {faults}; {exits}"
+        f"{counts['emitted']} effects, {counts['retracted']} of them retractions, {counts['refused']} refused; {faults}; "
+        f"{exits}"
     )
 
 

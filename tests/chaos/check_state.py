@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.chaos.recording import Recording
     from tests.chaos.recording import Stored as Found
-    from tests.chaos.truth import Heard, Truth
+    from tests.chaos.truth import KnownTicket, Truth
 
 
 def check_state(recording: Recording, known: Truth) -> Iterator[str]:
@@ -42,11 +42,11 @@ def check_state(recording: Recording, known: Truth) -> Iterator[str]:
             yield f"state: the feed of partition {number} is said to be at {mark.watermark}, not at {known.newest[number]}"
         if recording.deployments and mark.swept != deployments.timeline.last.number:
             yield f"state: partition {number} was swept after deployment {mark.swept}, not {deployments.timeline.last.number}"
-    for ticket, heard in known.tickets.items():
+    for ticket, known_ticket in known.tickets.items():
         if ticket not in held:
             yield f"state: {ticket} is not kept"
         else:
-            yield from _ticket(ticket, held[ticket], heard, engine, (recording.until, known.far))
+            yield from _ticket(ticket, held[ticket], known_ticket, engine, (recording.until, known.far))
     for number, end in recording.ends.items():
         if end and recording.committed.get(number) != end:
             yield f"offsets: partition {number} is committed up to {recording.committed.get(number)}, its end is {end}"
@@ -70,18 +70,18 @@ def _progress(changelog: list[Found]) -> Iterator[str]:
             reached = shown
 
 
-def _ticket(ticket: str, held: State, heard: Heard, engine: Engine, instants: tuple[int, int]) -> Iterator[str]:
+def _ticket(ticket: str, held: State, known_ticket: KnownTicket, engine: Engine, instants: tuple[int, int]) -> Iterator[str]:
     """``instants``: up to which all deadlines must have passed, and at which both states are compared."""
     until, far = instants
     soonest = held.head.next
     if soonest is not None and soonest < until:
         yield f"state: {ticket} was to be woken at {soonest}, and was not"
-    if heard.cut:
+    if known_ticket.cut:
         return
     # Both are brought to one instant: what is due at the very end may have passed or not. An event has them meet deployments
     # that change nothing, too.
     end = Event(at=far, id="the end of the run", type="ticket.changed", source="desk")
-    now, must = engine.apply(held, ticket, end, far).state, engine.apply(heard.state, ticket, end, far).state
+    now, must = engine.apply(held, ticket, end, far).state, engine.apply(known_ticket.state, ticket, end, far).state
     names = [name for name in Ticket.__init__.__annotations__ if name != "return"]
     # What follows them among the arguments is not stored.
     for (is_, should_be), name in zip(zip(now.head.parts(), must.head.parts(), strict=True), names, strict=False):
@@ -90,8 +90,9 @@ def _ticket(ticket: str, held: State, heard: Heard, engine: Engine, instants: tu
     if now.history != must.history or _base(now) != _base(must):
         yield f"state: {ticket} keeps another history than the engine"
     open_ = {(one.commitment, one.state, one.due_at) for one in open_commitments(now)}
-    if open_ != heard.standings:
-        yield f"state: {ticket} has open {sorted(open_, key=str)}, the oracle says {sorted(heard.standings, key=str)}"
+    if open_ != known_ticket.open_commitments:
+        expected = sorted(known_ticket.open_commitments, key=str)
+        yield f"state: {ticket} has open {sorted(open_, key=str)}, the oracle has {expected}"
 
 
 def _base(state: State) -> Stored | None:

@@ -13,7 +13,7 @@ from stream.sla.effects import Effect, Kind, Topic, deployment_cause
 from stream.wire.effect import decode_effect, decode_rejected
 from tests.chaos.feeds_checker import is_confirmation, of_a_feed
 from tests.chaos.pace import MINUTE
-from tests.chaos.truth import detail, expected, said_by
+from tests.chaos.truth import detail, emitted_by, expected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _RETRACTIONS = (Kind.BREACH_RETRACTED, Kind.RETRACTED, Kind.ESCALATION_RETRACTED)
 
 
-class Said(NamedTuple):
+class Emitted(NamedTuple):
     """An effect and where it stands."""
 
     effect: Effect
@@ -42,23 +42,23 @@ class Said(NamedTuple):
 
 
 def check_effects(recording: Recording, known: Truth) -> tuple[list[str], Counter[str]]:
-    """Objections, and how many effects there are of each sort (``said``, ``retracted``)."""
-    said: dict[str, Said] = {}
-    open_commitment: dict[str, Said] = {}
+    """Objections, and how many effects there are of each sort (``emitted``, ``retracted``)."""
+    emitted: dict[str, Emitted] = {}
+    open_commitment: dict[str, Emitted] = {}
     objections: list[str] = []
     counts = Counter[str]()
     topics = [(Topic.BREACHES, stored) for stored in recording.breaches]
     topics += [(Topic.ESCALATIONS, stored) for stored in recording.escalations]
     for topic, stored in topics:
-        one = Said(decode_effect(stored.value or b""), stored)
+        one = Emitted(decode_effect(stored.value or b""), stored)
         objections += _misplaced(one, topic, known)
-        objections += _early(one, recording)
+        objections += _early(one, recording, known)
         objections += _foreseen(one, recording, known)
-        if (before := said.get(one.effect.id)) is not None:
+        if (before := emitted.get(one.effect.id)) is not None:
             objections.append(f"repeated: {one}, first said at {before.stored.place}")
             continue
-        said[one.effect.id] = one
-        counts["said"] += 1
+        emitted[one.effect.id] = one
+        counts["emitted"] += 1
         counts["provisional"] += of_a_feed(one.effect) and not one.effect.retracts
         if one.effect.kind not in _RETRACTIONS:
             open_commitment[one.effect.id] = one
@@ -81,28 +81,29 @@ NOTICED: Final = 2_000_000
 believe in a step ahead for the first half second (``stream.runtime.clock``)."""
 
 
-def _misplaced(one: Said, topic: Topic, known: Truth) -> Iterator[str]:
+def _misplaced(one: Emitted, topic: Topic, known: Truth) -> Iterator[str]:
     effect, stored = one.effect, one.stored
-    heard = known.tickets.get(effect.ticket)
-    if heard is None:
+    known_ticket = known.tickets.get(effect.ticket)
+    if known_ticket is None:
         yield f"invented: {one}: nobody has told of this ticket"
         return
-    if stored.partition != heard.partition or topic is not effect.kind.topic:
-        yield f"misplaced: {one} belongs to partition {heard.partition} of {effect.kind.topic}"
+    if stored.partition != known_ticket.partition or topic is not effect.kind.topic:
+        yield f"misplaced: {one} belongs to partition {known_ticket.partition} of {effect.kind.topic}"
     if stored.key != effect.ticket.encode() or dict(stored.headers).get("ce_id") != effect.id.encode():
         yield f"misplaced: {one} bears the key or id of another: {stored.key!r}"
 
 
-def _early(one: Said, recording: Recording) -> Iterator[str]:
+def _early(one: Emitted, recording: Recording, known: Truth) -> Iterator[str]:
     """``detected_at`` is by the clock of a worker, which may have been set; when the record was written is not.
 
-    Who corrects or confirms what a clock that was ahead has said may have a clock that is right.
+    Who corrects, confirms or erases what a clock that was ahead has said may have a clock that is right.
     """
     effect, written, pace = one.effect, one.stored.written, recording.pace
     showed = [(pace.at(step.began) + step.by, pace.at(step.ended + NOTICED) + step.by, step) for step in recording.steps]
     back = [-step.by for first, last, step in showed if first <= effect.detected_at <= last]
     ahead = [last for _, last, step in showed if step.began <= written]
-    again = effect.late or "." in effect.id  # a correction or a confirmation
+    corrects = effect.late or "." in effect.id  # a correction or a confirmation
+    again = corrects or effect.cause == known.erasures.get(effect.ticket)
     if max([effect.detected_at + max([0, *back]), *(ahead if again else ())]) < effect.at:
         yield f"early: {one} was detected at {effect.detected_at}, before {effect.at}, when it became true"
     millisecond = 1_000  # Kafka's timestamps are cut off there
@@ -110,7 +111,7 @@ def _early(one: Said, recording: Recording) -> Iterator[str]:
         yield f"early: {one} was written at {recording.pace.at(written)}, before {effect.at}, when it became true"
 
 
-def _foreseen(one: Said, recording: Recording, known: Truth) -> Iterator[str]:
+def _foreseen(one: Emitted, recording: Recording, known: Truth) -> Iterator[str]:
     """An effect of a deployment follows its record in the log, and is of the instant from which it holds, or came late."""
     effect, number = one.effect, one.effect.deployment
     if number is None:
@@ -125,7 +126,7 @@ def _foreseen(one: Said, recording: Recording, known: Truth) -> Iterator[str]:
         yield f"early: {one} is of {effect.at} by deployment {number}, which holds from {entry.at} on"
 
 
-def _unexplained(one: Said, target: Said, known: Truth) -> Iterator[str]:
+def _unexplained(one: Emitted, target: Emitted, known: Truth) -> Iterator[str]:
     """An event or a deployment takes back what was true without it, and is not true any more."""
     if one.effect.deployment is not None or one.effect.cause.startswith("deployment:"):
         yield from _unexplained_by_deployment(one, target, known)
@@ -134,6 +135,8 @@ def _unexplained(one: Said, target: Said, known: Truth) -> Iterator[str]:
         return
     events = known.tickets[one.effect.ticket].events
     cause = next(((offset, event) for offset, event in events if event.id == one.effect.cause), None)
+    if one.effect.cause == known.erasures.get(one.effect.ticket) and of_a_feed(target.effect):
+        return  # what is unconfirmed is confirmed first
     if cause is None or cause[1].at > target.effect.at:
         yield f"unexplained: {one} takes back {target} because of {one.effect.cause}, which cannot be its cause"
         return
@@ -142,7 +145,7 @@ def _unexplained(one: Said, target: Said, known: Truth) -> Iterator[str]:
         yield f"unexplained: {one} takes back {target}, which was not true before {one.effect.cause} came"
 
 
-def _unexplained_by_deployment(one: Said, target: Said, known: Truth) -> Iterator[str]:
+def _unexplained_by_deployment(one: Emitted, target: Emitted, known: Truth) -> Iterator[str]:
     """It was true of some of the events by what was deployed before, and an earlier instant than its own was judged anew."""
     entries, number, cause = known.judges.entries, one.effect.deployment, one.effect.cause
     if number is None or number not in entries or cause != deployment_cause(number):
@@ -157,40 +160,40 @@ def _unexplained_by_deployment(one: Said, target: Said, known: Truth) -> Iterato
         yield f"unexplained: {one} takes back {target}, which was not true before deployment {number} was known"
 
 
-def _was_true(target: Said, known: Truth, histories: Iterable[list[Event]], numbers: list[int]) -> bool:
+def _was_true(target: Emitted, known: Truth, histories: Iterable[list[Event]], numbers: list[int]) -> bool:
     """Whether one of these histories makes it true, by what was deployed up to one of these numbers."""
     effect = target.effect
     return known.tickets[effect.ticket].cut or any(
-        target.substance in said_by(known.judges, number, events, effect.at + MINUTE)
+        target.substance in emitted_by(known.judges, number, events, effect.at + MINUTE)
         for events in histories
         for number in numbers
     )
 
 
-def _set_against(open_commitment: Mapping[str, Said], recording: Recording, known: Truth) -> Iterator[str]:
+def _set_against(open_commitment: Mapping[str, Emitted], recording: Recording, known: Truth) -> Iterator[str]:
     """Effects that were not taken back are those of the oracle. Of what became true at the very end some may be missing."""
-    said: dict[str, dict[tuple[Expected, str], list[Said]]] = {ticket: {} for ticket in known.tickets}
+    emitted: dict[str, dict[tuple[Expected, str], list[Emitted]]] = {ticket: {} for ticket in known.tickets}
     for one in open_commitment.values():
-        if one.effect.ticket in said:
+        if one.effect.ticket in emitted:
             # Two requests in one minute may be refused with the same words: they are two facts.
             moment = {event.id for _, event in known.tickets[one.effect.ticket].events if event.at == one.effect.at}
             cause = one.effect.cause if one.effect.cause in moment else ""
-            said[one.effect.ticket].setdefault((one.substance, cause), []).append(one)
-    for ticket, heard in known.tickets.items():
-        if heard.cut:
+            emitted[one.effect.ticket].setdefault((one.substance, cause), []).append(one)
+    for ticket, known_ticket in known.tickets.items():
+        if known_ticket.cut:
             continue
-        true = heard.said
-        for lost in true - {found for found, _ in said[ticket]}:
+        true = known_ticket.emitted
+        for lost in true - {found for found, _ in emitted[ticket]}:
             if lost.at < recording.until:
                 yield f"lost: {lost} of {ticket}"
-        for (found, _), those in said[ticket].items():
+        for (found, _), those in emitted[ticket].items():
             if found not in true:
                 yield f"invented: {those[0]}, with {found}"
             elif len(those) > 1:
                 yield f"repeated: {those[-1]} stands {len(those)} times, under other ids"
-        if heard.details:
-            found_details = {detail(one.effect) for those in said[ticket].values() for one in those}
-            for about in found_details ^ heard.details:
+        if known_ticket.details:
+            found_details = {detail(one.effect) for those in emitted[ticket].values() for one in those}
+            for about in found_details ^ known_ticket.details:
                 if about[1].at < recording.until:
                     word = "not true" if about in found_details else "not said"
                     yield f"different: {about} of {ticket} is {word}"

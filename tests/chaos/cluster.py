@@ -82,7 +82,7 @@ class Worker:
             self._leash.release()
         return status
 
-    def tell(self, number: signal.Signals | int) -> bool:
+    def send(self, number: signal.Signals | int) -> bool:
         """Send it a signal. Whether there was anybody to get it."""
         if not self.running or self.process is None:
             return False
@@ -93,7 +93,7 @@ class Worker:
     def hang(self, seconds: float | None) -> bool:
         """Its event loop does nothing for so long; ``None``: ever after."""
         self.clock.set(hang=_FOREVER if seconds is None else int(seconds * 1e6))
-        return self.tell(HANG)
+        return self.send(HANG)
 
     def says(self, text: str) -> bool:
         return self.log.exists() and text in self.log.read_text("utf-8", "replace")
@@ -125,8 +125,8 @@ class Cluster:
     async def leave(self, worker: Worker, patience: float) -> int:
         """Have it end in good order; its exit status. AssertionError when it does not end."""
         worker.wanted = False
-        worker.tell(signal.SIGCONT)
-        worker.tell(signal.SIGTERM)
+        worker.send(signal.SIGCONT)
+        worker.send(signal.SIGTERM)
         deadline = time.monotonic() + patience
         while worker.process is not None:
             if time.monotonic() > deadline:

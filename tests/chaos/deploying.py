@@ -92,13 +92,13 @@ async def _and_die_in_the_sweep(world: World) -> None:
     worker = world.victim()
     if world.random.random() < 0.5:
         worker.failpoint = f"{world.random.choice(STEPS)}:{world.random.randint(1, 12)}"
-        if worker.tell(signal.SIGKILL):
+        if worker.send(signal.SIGKILL):
             world.fault("death at a step of a sweep")
         await world.policy_log.deploy(record)
         return
     await world.policy_log.deploy(record)
     await asyncio.sleep(max(0.0, world.pace.seconds_until(record.at)) + world.random.uniform(0.15, 0.7))
-    if worker.tell(signal.SIGKILL):
+    if worker.send(signal.SIGKILL):
         world.fault("kill -9 in a sweep")
 
 

@@ -31,7 +31,7 @@ class Helpdesk:
         self._pace: Final = pace
         self._feed: deque[Planned] = deque()
         self._at_once: deque[Planned] = deque()
-        self._told: list[Planned] = []
+        self._records: list[Planned] = []
         self._busy = False
         self.published: dict[int, tuple[int, int]] = {}
         self.again = 0
@@ -42,15 +42,15 @@ class Helpdesk:
         return not self._feed and not self._at_once and not self._busy
 
     @property
-    def told(self) -> list[Planned]:
+    def records(self) -> list[Planned]:
         """What was published until now, repetitions included."""
-        return self._told
+        return self._records
 
     def feed(self, records: Iterable[Planned]) -> None:
         """Publish these when their time comes. They are in its order."""
         self._feed.extend(records)
 
-    def say(self, records: Iterable[Planned]) -> None:
+    def publish_now(self, records: Iterable[Planned]) -> None:
         """Publish these as soon as possible."""
         self._at_once.extend(records)
 
@@ -101,4 +101,4 @@ class Helpdesk:
             if isinstance(place, BaseException):
                 raise place
             self.published[one.partition] = time.time_ns() // 1_000, place.offset
-        self._told += records
+        self._records += records

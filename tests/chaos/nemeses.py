@@ -60,7 +60,7 @@ class World:
         self.watch.begin(name)
         # Something that is to be processed after the fault, in each partition.
         tick = encode_tick("desk", self.pace.minute())
-        self.helpdesk.say(Planned(0, number, None, tick) for number in range(PARTITIONS))
+        self.helpdesk.publish_now(Planned(0, number, None, tick) for number in range(PARTITIONS))
         return name
 
     def victim(self) -> Worker:
@@ -75,16 +75,16 @@ class World:
 async def kill(world: World) -> None:
     """kill -9, up to three times in a row."""
     for _ in range(world.random.randint(1, 3)):
-        if world.victim().tell(signal.SIGKILL):
+        if world.victim().send(signal.SIGKILL):
             world.fault("kill -9")
         await world.wait(0.5, 5)
 
 
-async def die_in_a_turn(world: World) -> None:
+async def die_in_a_unit(world: World) -> None:
     """A worker dies at a step of the cycle, some turns after its start."""
     for worker in world.random.sample(world.cluster.workers, world.random.randint(1, 2)):
         worker.failpoint = f"{world.random.choice(STEPS)}:{world.random.randint(1, 25)}"
-        if worker.tell(signal.SIGKILL):
+        if worker.send(signal.SIGKILL):
             world.fault("death at a step of a turn")
         await world.wait(3, 6)
 
@@ -92,11 +92,11 @@ async def die_in_a_turn(world: World) -> None:
 async def pause(world: World) -> None:
     """A process is stopped for longer than its session, and then goes on as if nothing had been."""
     worker = world.victim()
-    if worker.tell(signal.SIGSTOP):
+    if worker.send(signal.SIGSTOP):
         world.fault("SIGSTOP")
         await world.wait(SESSION + 2, SESSION + 6)
         world.fault("SIGCONT")
-        worker.tell(signal.SIGCONT)
+        worker.send(signal.SIGCONT)
 
 
 async def come_and_go(world: World) -> None:
@@ -106,7 +106,7 @@ async def come_and_go(world: World) -> None:
         world.fault("leave" if worker.wanted else "join")
         worker.wanted = not worker.wanted
         if not worker.wanted:
-            worker.tell(signal.SIGTERM)
+            worker.send(signal.SIGTERM)
         await world.wait(1, 4)
     for worker in world.cluster.workers:
         if not worker.wanted:
@@ -136,16 +136,16 @@ async def poison(world: World) -> None:
     """Bad records, many at once, between the good ones."""
     count = world.random.randint(20, 80)
     world.fault("poison pill", times=count)
-    world.helpdesk.say(broken(world.random, 1_000 + number, world.pace.minute()) for number in range(count))
+    world.helpdesk.publish_now(broken(world.random, 1_000 + number, world.pace.minute()) for number in range(count))
     await world.wait(0, 1)
 
 
 async def repeat(world: World) -> None:
     """The newest few hundred records come again, in any order."""
-    newest = world.helpdesk.told[-world.random.randint(50, 400) :]
+    newest = world.helpdesk.records[-world.random.randint(50, 400) :]
     world.random.shuffle(newest)
     world.fault("shuffled repetition", times=len(newest))
-    world.helpdesk.say(newest)
+    world.helpdesk.publish_now(newest)
     await world.wait(0, 1)
 
 
@@ -171,7 +171,7 @@ async def fill_disk(world: World) -> None:
     try:
         while world.broker.alive and time.monotonic() < deadline:
             # A broker that has nothing to write does not notice.
-            world.helpdesk.say([broken(world.random, 5_000, world.pace.minute())])
+            world.helpdesk.publish_now([broken(world.random, 5_000, world.pace.minute())])
             await asyncio.sleep(0.25)
         if world.broker.alive:
             raise AssertionError("the broker had no room left for 30 s and did not end")
@@ -202,7 +202,7 @@ KINDS: Final[list[Nemesis]] = [
     kill,
     pause,
     kill_broker,
-    die_in_a_turn,
+    die_in_a_unit,
     step_clock,
     come_and_go,
     hang,

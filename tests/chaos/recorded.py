@@ -18,6 +18,7 @@ from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint
 from stream.sla.codec import codec
 from stream.sla.effects import Topic
 from stream.sla.engine import Engine
+from stream.sla.events import ERASURE
 from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, RejectReason, Tick, conflicting, decode
 from stream.wire.effect import DeadLetter, effect_headers, encode_effect, encode_rejected
@@ -25,7 +26,7 @@ from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, Stored
 from tests.chaos.run import policies
 from tests.chaos.variants import read
-from tests.chaos.workload import BAD, PARTITIONS, canaries, planned
+from tests.chaos.workload import BAD, PARTITIONS, canaries, planned, with_erasures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,7 +53,9 @@ class Deployed(NamedTuple):
     """The policy file; nothing for an undo."""
 
 
-def clean(seed: int, minutes: int, deploys: Sequence[Deployed] = (), history: int = HISTORY) -> Recording:
+def clean(
+    seed: int, minutes: int, deploys: Sequence[Deployed] = (), history: int = HISTORY, *, erasures: bool = False
+) -> Recording:
     """The run's time is the machine's. Each minute, what was published in it is processed, and what is due is said.
 
     ``deploys``: in the order of their records, after the first one, which has the files of the run.
@@ -61,7 +64,10 @@ def clean(seed: int, minutes: int, deploys: Sequence[Deployed] = (), history: in
     log = Log()
     if deploys:
         worker.deploy(log, proposal.deploy(log, policies(), START, Author()).record)
-    feed = planned(Random(seed), START, minutes, 3) + canaries(START + minutes * MINUTE)
+    feed = planned(Random(seed), START, minutes, 3)
+    if erasures:
+        feed = with_erasures(Random(seed), feed)
+    feed += canaries(START + minutes * MINUTE)
     end = START + (minutes + 10) * MINUTE
     for now in range(START + MINUTE, end + MINUTE, MINUTE):
         worker.now = now
@@ -72,7 +78,7 @@ def clean(seed: int, minutes: int, deploys: Sequence[Deployed] = (), history: in
                 worker.calendars.setdefault(record.fingerprint, deployed.data.get("calendars"))
         for one in feed:
             if now - MINUTE <= one.when < now:
-                worker.hear(one.partition, one.key, one.value, one.bad, now)
+                worker.receive(one.partition, one.key, one.value, one.bad, now)
         worker.wake(now)
     return worker.recording(until=end, stopped=end + MINUTE)
 
@@ -96,23 +102,24 @@ class _Worker:
         self.newest = dict.fromkeys(range(PARTITIONS), 0)
         self.now = START
 
-    def hear(self, partition: int, key: bytes | None, value: bytes | None, bad: str, now: int) -> None:
+    def receive(self, partition: int, key: bytes | None, value: bytes | None, bad: str, now: int) -> None:
         self.now = now
         headers = [(BAD, bad.encode())] if bad else []
         record = self._store("events", partition, key, value, headers)
-        heard = decode(key, value, now=now)
-        if isinstance(heard, Rejected):
-            self._refuse(record, heard)
+        decoded = decode(key, value, now=now)
+        if isinstance(decoded, Rejected):
+            self._refuse(record, decoded)
             return
-        if isinstance(heard, Tick):
-            self.newest[partition] = max(self.newest[partition], heard.at)
+        if isinstance(decoded, Tick):
+            self.newest[partition] = max(self.newest[partition], decoded.at)
             return
-        ticket, event = heard.ticket, heard.event
+        ticket, event = decoded.ticket, decoded.event
         self.home[ticket] = partition
-        self.newest[partition] = max(self.newest[partition], event.at)
+        if event.type != ERASURE:
+            self.newest[partition] = max(self.newest[partition], event.at)
         step = self.engine.apply(self.states.get(ticket), ticket, event, now)
         self.states[ticket] = step.state
-        self._say(step.effects)
+        self._emit(step.effects)
         if step.outcome is Outcome.TOO_LATE:
             self._refuse(record, Rejected(RejectReason.TOO_LATE, "", "$.at"))
         elif step.outcome is Outcome.CONFLICT:
@@ -129,7 +136,7 @@ class _Worker:
         for ticket, state in self.states.items():
             step = self.engine.wake(state, now)
             self.states[ticket] = step.state
-            self._say(step.effects)
+            self._emit(step.effects)
 
     def recording(self, *, until: int, stopped: int) -> Recording:
         number = self.engine.deployments.timeline.last.number
@@ -158,7 +165,7 @@ class _Worker:
             calendars={name: data for name, data in self.calendars.items() if data is not None},
         )
 
-    def _say(self, effects: Iterable[Effect]) -> None:
+    def _emit(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             name = "breaches" if effect.kind.topic is Topic.BREACHES else "escalations"
             headers = effect_headers(effect, b"/breachwatch/chaos")

@@ -27,6 +27,7 @@ from tests.chaos.checker import check_effects, check_rejected
 from tests.chaos.cluster import ENDED, Cluster
 from tests.chaos.deploying import deploy
 from tests.chaos.disk import Disk
+from tests.chaos.erasures_checker import check_erasures
 from tests.chaos.feeds_checker import check_feeds
 from tests.chaos.helpdesk import Helpdesk
 from tests.chaos.nemeses import BROKER_FAULTS, KINDS, Nemesis, World
@@ -35,7 +36,7 @@ from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, committed, read_all, record
 from tests.chaos.truth import Hours, Truth, hours_of, truth
 from tests.chaos.variants import POLICY
-from tests.chaos.workload import CANARY_DUE, PARTITIONS, canaries, planned
+from tests.chaos.workload import CANARY_DUE, PARTITIONS, canaries, planned, with_erasures
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -63,7 +64,7 @@ class Outcome(NamedTuple):
     outages: dict[str, Outage]
     """By the name of the fault: its kind and number."""
     counts: Counter[str]
-    """``events``, ``said``, ``retracted``, ``refused``, ``tickets``; and the exits of workers."""
+    """``events``, ``emitted``, ``retracted``, ``refused``, ``tickets``; and the exits of workers."""
     seconds: float
 
 
@@ -125,13 +126,15 @@ def judge(recording: Recording, known: Truth | None = None) -> tuple[list[str], 
     objections, counts = check_effects(recording, known)
     objections += check_rejected(recording, known)
     objections += check_feeds(recording)
+    objections += check_erasures(recording, known)
     objections += check_state(recording, known)
     counts["events"] = len(recording.events)
     counts["tickets"] = len(known.tickets)
     counts["refused"] = len(known.refused)
     counts["deployments"] = len(known.judges.entries)
     counts["void deployments"] = len(known.judges.void)
-    counts["tickets cut"] = sum(heard.cut for heard in known.tickets.values())
+    counts["tickets erased"] = len(known.erasures)
+    counts["tickets cut"] = sum(known_ticket.cut for known_ticket in known.tickets.values())
     return objections, counts
 
 
@@ -169,13 +172,13 @@ async def _play(
 
     async def canaries_died() -> bool:
         found = (await read_all(bootstrap, (topics.breaches,)))[topics.breaches]
-        said = [decode_effect(one.value or b"") for one in found if (one.key or b"").startswith(b"canary/")]
+        emitted = [decode_effect(one.value or b"") for one in found if (one.key or b"").startswith(b"canary/")]
         # A slow machine may see a canary's next deadline pass as well.
-        return len({effect.ticket for effect in said if effect.kind is Kind.BREACHED}) == PARTITIONS
+        return len({effect.ticket for effect in emitted if effect.kind is Kind.BREACHED}) == PARTITIONS
 
     await until(ready, "the workers have started")
     begins = world.pace.minute()
-    world.helpdesk.feed(planned(world.random, begins, minutes, 5))
+    world.helpdesk.feed(with_erasures(world.random, planned(world.random, begins, minutes, 5)))
     await world.wait(1, 4)
     for count, nemesis in enumerate(kinds):
         if count < at_least or world.pace.now() < begins + minutes * MINUTE:
@@ -188,7 +191,7 @@ async def _play(
     await until(all_published_and_processed, "all input is published, processed and committed")
     await until(deployments_hold, "the last deployment holds")
     born = world.pace.minute()
-    world.helpdesk.say(canaries(born))
+    world.helpdesk.publish_now(canaries(born))
     # A partition wakes its tickets in the order of their instants: when this breach is said, all before it are.
     await until(canaries_died, "the last deadlines are said")
     await until(all_published_and_processed, "all input is committed")

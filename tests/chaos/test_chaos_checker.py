@@ -55,7 +55,7 @@ def test_a_sound_recording_is_found_sound_and_has_something_of_everything(sound:
     found, counts = judge(sound)
 
     assert found == []
-    assert counts["said"] > 200
+    assert counts["emitted"] > 200
     assert counts["retracted"] > 5
     assert sound.escalations
     assert {b"too_late" in (one.value or b"") for one in sound.rejected} == {True, False}
@@ -63,9 +63,9 @@ def test_a_sound_recording_is_found_sound_and_has_something_of_everything(sound:
 
 @pytest.mark.parametrize("kind", [Kind.BREACHED, Kind.RAISED])
 def test_an_effect_that_is_missing_is_named(sound: Recording, kind: Kind) -> None:
-    said = sound.breaches + sound.escalations
-    taken_back = {decode_effect(one.value or b"").retracts for one in said}
-    stored, effect = first(said, lambda one: one.kind is kind and one.id not in taken_back)
+    emitted = sound.breaches + sound.escalations
+    taken_back = {decode_effect(one.value or b"").retracts for one in emitted}
+    stored, effect = first(emitted, lambda one: one.kind is kind and one.id not in taken_back)
     without = sound._replace(
         breaches=[one for one in sound.breaches if one != stored],
         escalations=[one for one in sound.escalations if one != stored],

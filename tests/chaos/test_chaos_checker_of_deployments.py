@@ -73,11 +73,11 @@ def moved(one: Effect) -> bool:
 def test_a_sound_recording_is_found_sound_and_has_deployments_that_moved_and_took_back(sound: Recording) -> None:
     found, counts = judge(sound)
 
-    said = [decode_effect(one.value or b"") for one in sound.breaches]
+    emitted = [decode_effect(one.value or b"") for one in sound.breaches]
     assert found == []
     assert counts["deployments"] == 4
-    assert sum(moved(one) for one in said) > 5
-    assert {one.deployment for one in said if one.retracts} == {None, 2, 3}
+    assert sum(moved(one) for one in emitted) > 5
+    assert {one.deployment for one in emitted if one.retracts} == {None, 2, 3}
 
 
 def test_a_ticket_whose_deadline_a_deployment_did_not_move_is_named(sound: Recording) -> None:

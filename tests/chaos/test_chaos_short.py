@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from tests.chaos.nemeses import die_in_a_turn, kill_broker, pause, poison
+from tests.chaos.nemeses import die_in_a_unit, kill_broker, pause, poison
 from tests.chaos.run import run
 
 if TYPE_CHECKING:
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def test_whatever_happens_to_workers_and_broker_everything_is_emitted_once_and_nothing_early(tmp_path: Path) -> None:
-    faults = [poison, pause, die_in_a_turn, kill_broker]
+    faults = [poison, pause, die_in_a_unit, kill_broker]
 
     outcome = asyncio.run(run(7, tmp_path, minutes=25, kinds=faults, at_least=len(faults)))
 
     assert outcome.objections == []
     assert {"SIGSTOP", "broker kill -9", "poison pill"} <= outcome.injected.keys()
-    assert outcome.counts["said"] > 200
+    assert outcome.counts["emitted"] > 200

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from stream.deployments.log import Log, Void
 from stream.deployments.record import FIRST
 from stream.sla.engine import Engine
+from stream.sla.events import ERASURE
 from stream.sla.policy.timeline import Deployments
 from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, Tick, decode
@@ -20,7 +21,7 @@ from tests.chaos.pace import MINUTE
 from tests.chaos.workload import BAD
 from tests.oracle.changing import Change
 from tests.oracle.hours import OpenMinutes
-from tests.oracle.oracle import tell
+from tests.oracle.oracle import story_of
 from tests.oracle.promised import Expected
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ _WORDS = {"pending": ("running", "paused"), "breached": ("breached", "breached")
 
 _HOURS: Final[dict[str, OpenMinutes]] = {}
 Hours = Mapping[str, OpenMinutes]
-Standing = tuple[str, str, int | None]
+OpenState = tuple[str, str, int | None]
 """An open commitment, its state and deadline."""
 Detail = tuple[str, Expected, str, str, int, int | None]
 """An effect with what only the engine knows of it: the stem of its id, reason, policy, version, target."""
@@ -68,34 +69,37 @@ class Judges(NamedTuple):
         return [self.changes[deployment.number] for deployment in self.deployments.timeline.deployments[1:]]
 
 
-class Heard(NamedTuple):
+class KnownTicket(NamedTuple):
     """What the input says of one ticket, in the order of the log."""
 
     partition: int
     events: list[tuple[int, Event]]
-    """Offset and event; repetitions too, what is too late not."""
+    """Offset and event; repetitions and erasures too, but nothing that is too late or follows an erasure."""
     state: State
     """What the pure engine makes of them, before time passes."""
-    said: set[Expected]
+    emitted: set[Expected]
     """What must be said, up to ``_LATEST`` after the end."""
     details: set[Detail]
     """The same by the engine, with what the oracle does not know; empty where nothing was deployed."""
-    standings: set[Standing]
+    open_commitments: set[OpenState]
     """How open commitments stand then."""
     cut: bool
     """Events that a deployment may have to judge are not kept: what is said of the ticket depends on when workers learned of
-    the deployment, and is not known here."""
+    the deployment, and is not known here. An erased ticket is cut too, because it depends on when workers learned of the
+    erasure: ``tests.chaos.erasures_checker`` checks it."""
 
 
 class Truth(NamedTuple):
     judges: Judges
-    tickets: dict[str, Heard]
+    tickets: dict[str, KnownTicket]
     refused: dict[tuple[int, int], str]
     """Partition and offset to the reason, of every record that must be refused."""
     newest: dict[int, int]
     """Partition to the newest instant that its feed has shown, epoch microseconds."""
     far: int
     """The instant up to which the stories are told."""
+    erasures: dict[str, str]
+    """Ticket to the id of the event that erased it."""
 
 
 def judges(recording: Recording, first: PolicySet, hours: Hours) -> Judges:
@@ -122,42 +126,45 @@ def truth(recording: Recording, first: PolicySet, hours: Hours) -> Truth:
     states: dict[str, State] = {}
     events: dict[str, tuple[int, list[tuple[int, Event]]]] = {}
     refused, newest = {}, dict.fromkeys(recording.ends, 0)
+    erasures: dict[str, str] = {}
     for record in recording.events:
         place = record.partition, record.offset
         if (bad := dict(record.headers).get(BAD)) is not None:
             refused[place] = bad.decode()
             continue
-        heard = decode(record.key, record.value, now=None)
-        if isinstance(heard, Rejected):
+        decoded = decode(record.key, record.value, now=None)
+        if isinstance(decoded, Rejected):
             raise AssertionError(f"the workload did not mean this record to be bad: {record}")  # noqa: TRY004  it is no wrong type
-        if isinstance(heard, Tick):
-            newest[record.partition] = max(newest[record.partition], heard.at)
+        if isinstance(decoded, Tick):
+            newest[record.partition] = max(newest[record.partition], decoded.at)
             continue
-        ticket, event = heard.ticket, heard.event
-        newest[record.partition] = max(newest[record.partition], event.at)
+        ticket, event = decoded.ticket, decoded.event
+        if event.type != ERASURE:
+            newest[record.partition] = max(newest[record.partition], event.at)
         step = engine.apply(states.get(ticket), ticket, event, event.at)
         states[ticket] = step.state
         if step.outcome is Outcome.TOO_LATE:
             refused[place] = "too_late"
         elif step.outcome is Outcome.CONFLICT:
             refused[place] = "conflict"
-        else:
+        elif step.outcome is not Outcome.ERASED:
+            if event.type == ERASURE:
+                erasures.setdefault(ticket, event.id)
             events.setdefault(ticket, (record.partition, []))[1].append((record.offset, event))
     far = recording.stopped + _LATEST
     tickets = {}
-    for ticket, (partition, heard_of_it) in events.items():
+    for ticket, (partition, received) in events.items():
         state, changes = states[ticket], len(by.deployments.known) > 1
-        of_it = [event for _, event in heard_of_it]
-        tickets[ticket] = Heard(
-            partition, heard_of_it, state, *_account(by, ticket, of_it, far), changes and state.base is not None
-        )
-    return Truth(by, tickets, refused, newest, far)
+        of_it = [event for _, event in received if event.type != ERASURE]
+        cut = ticket in erasures or (changes and state.base is not None)
+        tickets[ticket] = KnownTicket(partition, received, state, *_account(by, ticket, of_it, far), cut)
+    return Truth(by, tickets, refused, newest, far, erasures)
 
 
-def said_by(by: Judges, number: int, events: Iterable[Event], until: int) -> set[Expected]:
+def emitted_by(by: Judges, number: int, events: Iterable[Event], until: int) -> set[Expected]:
     """What had to be said of these events, up to ``until``, by those who knew no deployment after that number."""
     known = by._replace(deployments=by.deployments.until(number))
-    return tell(by.first.policies, by.hours, events, until, known.ahead).said
+    return story_of(by.first.policies, by.hours, events, until, known.ahead).emitted
 
 
 def hours_of(calendars: Mapping[str, Any]) -> Hours:
@@ -165,13 +172,13 @@ def hours_of(calendars: Mapping[str, Any]) -> Hours:
     return {name: _HOURS.setdefault(repr(data), OpenMinutes(data)) for name, data in calendars.items()}
 
 
-def _account(by: Judges, ticket: str, events: list[Event], until: int) -> tuple[set[Expected], set[Detail], set[Standing]]:
-    story = tell(by.first.policies, by.hours, events, until, by.ahead)
-    details = {detail(one) for one in _fold(by.deployments, ticket, events, until)} if by.changes else set()
-    return story.said, details, set(_standings(story))
+def _account(by: Judges, ticket: str, events: list[Event], until: int) -> tuple[set[Expected], set[Detail], set[OpenState]]:
+    story = story_of(by.first.policies, by.hours, events, until, by.ahead)
+    details = {detail(one) for one in _from_engine(by.deployments, ticket, events, until)} if by.changes else set()
+    return story.emitted, details, set(_open_commitments(story))
 
 
-def _fold(deployments: Deployments, ticket: str, events: list[Event], until: int) -> list[Effect]:
+def _from_engine(deployments: Deployments, ticket: str, events: list[Event], until: int) -> list[Effect]:
     """By the pure engine, events in the order of time, nothing unknown."""
     engine = Engine(deployments, history=_WHOLE)
     state: State | None = None
@@ -200,7 +207,7 @@ def detail(effect: Effect) -> Detail:
     return stem, expected(effect), str(effect.reason), effect.policy, effect.policy_version, effect.target
 
 
-def _standings(story: Story) -> Iterator[Standing]:
+def _open_commitments(story: Story) -> Iterator[OpenState]:
     for name, resolved in story.commitments.items():
         watch = story.watches[resolved.metric]
         if resolved.target is not None and watch.on and resolved.verdict in _WORDS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zlib import crc32
 
-from stream.sla.events import Event
+from stream.sla.events import ERASURE, Event
 from stream.wire.effect import encode_event, encode_tick
 from tests.chaos.bad_records import bad_record
 from tests.chaos.pace import MINUTE
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from random import Random
 
 PARTITIONS: Final = 4
+ERASED: Final = 0.08
+"""The share of tickets that are erased."""
 BAD: Final = "bad"
 """Header of a record that must be refused: the reason that it must get. Workers do not read headers of their input."""
 
@@ -48,6 +50,19 @@ def planned(random: Random, start: int, minutes: int, tickets_a_minute: int) -> 
         if random.random() < 0.2:
             feed.append(broken(random, minute, start + minute * MINUTE))
     return sorted((one for one in feed if one.when < end), key=lambda one: one.when)
+
+
+def with_erasures(random: Random, feed: list[Planned]) -> list[Planned]:
+    """The feed, in which an erasure of some tickets is asked for at some time after their first event was published."""
+    first, end = {one.key: one for one in reversed(feed) if one.key is not None and not one.bad}, feed[-1].when
+    asked = []
+    for key, one in sorted(first.items()):
+        if random.random() < ERASED:
+            when = random.randint(one.when, end)
+            ticket = key.decode()
+            erasure = Event(at=when // MINUTE * MINUTE, id=f"{ticket}:erasure", type=ERASURE, source="breachwatch")
+            asked.append(Planned(when, one.partition, key, encode_event(ticket, erasure)))
+    return sorted(feed + asked, key=lambda one: one.when)
 
 
 def canaries(at: int) -> list[Planned]:

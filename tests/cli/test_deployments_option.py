@@ -57,11 +57,11 @@ def test_replay_judges_each_instant_by_the_deployment_that_holds_then(feed: str,
     result = run("replay", feed, "--deployments", export)
 
     assert result.exit_code == 0, result.output
-    said = effects(result)
-    retargeted = [effect["ticket"] for effect in said if effect["type"] == "commitment.retargeted"]
+    emitted = effects(result)
+    retargeted = [effect["ticket"] for effect in emitted if effect["type"] == "commitment.retargeted"]
     assert retargeted == ["t-0", "t-1", "t-2", "t-3"]
-    assert {effect["cause"] for effect in said if effect["type"] == "commitment.retargeted"} == {"deployment:1"}
-    due = {effect["ticket"]: effect["at"] for effect in said if effect["type"] == "commitment.breached"}
+    assert {effect["cause"] for effect in emitted if effect["type"] == "commitment.retargeted"} == {"deployment:1"}
+    due = {effect["ticket"]: effect["at"] for effect in emitted if effect["type"] == "commitment.breached"}
     assert due == {f"t-{number}": format_instant(START + number * HOUR // 2 + 4 * HOUR) for number in range(6)}
 
 

@@ -115,6 +115,21 @@ def test_json_keeps_its_contract_and_its_sums(folder: Path) -> None:
     assert (manager["level"], manager["due_at"]) == ("manager", "2026-11-18T08:00:30Z")
 
 
+def test_a_level_shows_whom_it_notifies_who_acknowledged_it_and_its_release(folder: Path) -> None:
+    more = [
+        line(6, "escalation.acknowledged", "2026-11-18T14:00:00+05:30", actor={"kind": "agent", "role": "on-call"}),
+        line(7, "ticket.changed", "2026-11-18T15:00:00+05:30", fields={"status": "solved"}),
+    ]
+    (folder / "events.jsonl").write_text("\n".join([*EVENTS, *more]), encoding="utf-8")
+    raised = run(folder, "desk/1", "--until", "2026-11-18T13:45:00+05:30").stdout
+    released = run(folder, "desk/1").stdout
+
+    assert "late, level manager, at +2bh of resolution: raised" in raised
+    assert "  notifies  support-manager\n  acknowledged  no\n  released  no\n" in raised
+    assert "  acknowledged  Wed 2026-11-18 14:00 IST by agent (on-call) (e6)\n" in released
+    assert "  released  Wed 2026-11-18 15:00 IST (solved)\n" in released
+
+
 def test_until_and_zone_select_the_instant_and_the_zone(folder: Path) -> None:
     result = run(folder, "desk/1", "--until", "2026-11-16T06:00:00Z", "--zone", "Europe/Berlin")
 

@@ -52,7 +52,7 @@ def test_a_shipped_mapping_is_shown_to_copy_it(tmp_path: Path) -> None:
     assert "there are: " in run("show", "none").output
 
 
-def test_check_lists_every_problem_and_the_exit_status_tells(desk: Path) -> None:
+def test_check_lists_every_problem_and_the_exit_status_shows_it(desk: Path) -> None:
     good = run("check", desk, "rt")
     assert (good.exit_code, good.output.splitlines()[0]) == (0, f"{desk}: 2 rules, no delivery: 0 errors, 0 warnings")
 
@@ -131,7 +131,7 @@ def test_headers_are_given_and_recorded_requests_have_their_own(tmp_path: Path) 
     )
     request = {"headers": {"x-event-id": "e-1"}, "body_text": '{"id": 4}'}
     body = base64.b64encode(b'{"id": 4}').decode()
-    letter = {
+    dead_letter = {
         "kind": "rejected",
         "feed": "x",
         "received": 1_795_917_672_000_000,
@@ -140,7 +140,7 @@ def test_headers_are_given_and_recorded_requests_have_their_own(tmp_path: Path) 
     }
 
     given = run("try", mapping, "-", "--header", "X-EVENT-ID=e-0", text='{"id": 4}')
-    recorded = run("try", mapping, "-", text=json.dumps([request, letter]))
+    recorded = run("try", mapping, "-", text=json.dumps([request, dead_letter]))
 
     assert json.loads(given.stdout)["id"] == "e-0"
     assert [json.loads(line)["id"] for line in recorded.stdout.splitlines()] == ["e-1", "e-2"]

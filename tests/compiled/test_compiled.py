@@ -62,14 +62,14 @@ def lives(tickets: int) -> Iterator[bytes]:
     for number in range(tickets):
         fields = {"contract": "priority-support", "sender": "registered", "priority": f"p{1 + number % 4}"}
         fields["channel"] = ("ticket", "email", "chat", "phone")[number // 4 % 4]
-        told = [
+        steps = [
             ("ticket.created", "customer", fields, False),
             ("comment.added", "agent", {}, True),
             ("ticket.changed", "agent", {"status": "pending"}, False),
             ("comment.added", "customer", {}, True),
             ("ticket.changed", "agent", {"status": "solved"}, False),
         ]
-        for step, (type_, actor, changes, public) in enumerate(told[: 2 + number % 4]):
+        for step, (type_, actor, changes, public) in enumerate(steps[: 2 + number % 4]):
             at = 1_763_000_000_000_000 + (number + step * (1 + number % 90)) * HOUR
             event = Event(at, f"{number}-{step}", type_, "desk", 0, actor, changes, public)  # type: ignore[arg-type]
             yield encode_event(f"T-{number}", event)
@@ -101,19 +101,19 @@ def test_it_passes_the_tests_of_the_core_and_of_the_wire_and_every_story(compile
         copytree(ROOT / name, compiled / name)
     for name in ("pyproject.toml", "README.md"):
         (compiled / name).write_bytes((ROOT / name).read_bytes())
-    told = run(compiled, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/sla", "tests/unit/wire", "tests/stories")
+    output = run(compiled, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/sla", "tests/unit/wire", "tests/stories")
 
-    assert int(told.rsplit(" passed", 1)[0].split()[-1]) > 500
+    assert int(output.rsplit(" passed", 1)[0].split()[-1]) > 500
 
 
 def test_it_replays_a_feed_to_the_same_bytes(compiled: Path, tmp_path: Path) -> None:
     feed = tmp_path / "feed.jsonl"
     feed.write_bytes(b"\n".join(lives(400)) + b"\n")
     replay = ("-m", "stream", "replay", "--policies", "batoi", str(feed))
-    said = run(compiled, *replay)
+    output = run(compiled, *replay)
 
-    assert said.count("\n") > 1_000
-    assert said == run(ROOT, *replay)
+    assert output.count("\n") > 1_000
+    assert output == run(ROOT, *replay)
 
 
 def test_snapshots_are_the_same_to_the_byte_and_come_back(compiled: Path) -> None:

@@ -122,9 +122,9 @@ class Rest:
                 text = answer.read()
         except HTTPError as refusal:
             with refusal:
-                told = refusal.read()[:500].decode("utf-8", "replace")
+                reason = refusal.read()[:500].decode("utf-8", "replace")
             if not (missing and refusal.code == 404):
-                raise AssertionError(f"{method} {path}: {refusal.code} {told}") from refusal
+                raise AssertionError(f"{method} {path}: {refusal.code} {reason}") from refusal
             return None
         assert not missing, f"{method} {path} exists"
         return json.loads(text) if text.strip() else None

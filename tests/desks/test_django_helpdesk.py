@@ -105,7 +105,7 @@ def test_what_a_desk_sends_and_what_its_api_knows_are_one_feed(broker: str, topi
     assert pager.ids("pager")[0] == breaches[0].id
     answers = {event["id"] for event in published(broker, topics, ticket) if event["type"] == "comment.added"}
     assert len(answers) == 1, "the answer has the same id by push and by pull"
-    contradictions = [letter.value for letter in dead_letters(broker, topics)]
+    contradictions = [dead_letter.value for dead_letter in dead_letters(broker, topics)]
     assert contradictions == [], f"against {published(broker, topics, ticket)}"
     assert read(broker, topics.feed_rejected) == []
 

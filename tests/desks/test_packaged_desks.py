@@ -140,7 +140,7 @@ def test_request_tracker_a_line_is_down_and_two_tickets_are_one(broker: str, top
         "open",
     ]
     assert ("ticket.merged", f"rt/{line}") in _facts(broker, topics, f"rt/{again}")
-    assert [letter.value for letter in dead_letters(broker, topics)] == []
+    assert [dead_letter.value for dead_letter in dead_letters(broker, topics)] == []
 
 
 def test_redmine_an_issue_is_answered_held_and_deleted(broker: str, topics: Topics, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_redmine_an_issue_is_answered_held_and_deleted(broker: str, topics: Topi
     assert [public for kind, public in facts if kind == "comment.added"] == [False, True, True]
     who = {event["id"]: event["actor"]["kind"] for event in published(broker, topics, f"redmine/{number}")}
     assert [kind for name, kind in who.items() if name.endswith("/note")] == ["agent", "agent", "customer"]
-    assert [letter.value for letter in dead_letters(broker, topics)] == []
+    assert [dead_letter.value for dead_letter in dead_letters(broker, topics)] == []
 
 
 def _rt_state(desk: RequestTracker, ticket: int) -> list[str]:

@@ -95,5 +95,5 @@ def test_fields_a_hand_over_and_the_change_of_an_agent(tmp_path: Path) -> None:
         reading = read(mapping, payload, {}, 0)
         assert reading.unmapped is None
         for event in reading.events:
-            said = json.loads(event.value)
-            assert (said["type"], said["actor"]["kind"]) == ("ticket.changed", "system")
+            body = json.loads(event.value)
+            assert (body["type"], body["actor"]["kind"]) == ("ticket.changed", "system")

@@ -122,8 +122,8 @@ class Record:
         if event.type == "ticket.restored" or (opened and self.deleted_since is not None and event.at > self.deleted_since):
             self.gone = False
         self.back = gone and not self.gone
-        told = "status" in fields or bool(fields.get("priority")) or bool(fields.get("@waiting"))
-        open_ = told or event.type == "escalation.requested"
+        shows_open = "status" in fields or bool(fields.get("priority")) or bool(fields.get("@waiting"))
+        open_ = shows_open or event.type == "escalation.requested"
         if open_ and not self.begun and not self.gone:
             self.begun = True
             fields["@begun"] = "yes"

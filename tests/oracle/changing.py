@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from stream.sla.policy.metric import Metric
     from stream.sla.policy.policy import Policy
-    from tests.oracle.climbing import Climbing
+    from tests.oracle.escalating import Escalating
     from tests.oracle.hours import OpenMinutes
     from tests.oracle.keeping import Keeping
 
@@ -142,8 +142,8 @@ def know_former(story: Story, names: Names, policies: Sequence[Policy]) -> None:
 class Changing:
     """Puts another set in force on a ticket."""
 
-    def __init__(self, keeping: Keeping, climbing: Climbing, record: Record) -> None:
-        self.keeping, self.climbing, self.record = keeping, climbing, record
+    def __init__(self, keeping: Keeping, escalating: Escalating, record: Record) -> None:
+        self.keeping, self.escalating, self.record = keeping, escalating, record
         self.story = keeping.story
 
     def change(self, to: Change, rows: dict[str, Metric], events: Sequence[Event]) -> dict[str, Metric]:
@@ -187,7 +187,7 @@ class Changing:
             for ladder in p.ladders
             if ((p.name, ladder.commitment) in on_row if ladder.metric is None else ladder.metric.name == row)
         }
-        climbing = {n for n, one in self.climbing.escalations.items() if self._new_ladder(names, one, n) in laddered}
+        escalating = {n for n, one in self.escalating.escalations.items() if self._new_ladder(names, one, n) in laddered}
         asked = Event(story.now * MINUTE, "", "", "")  # type: ignore[arg-type]
         given = moves(metric, watch.phase, asked, fields) if watch.phase in ("idle", "running", "paused") else []
         given = in_time(metric, watch, given, fields, story.now)
@@ -197,16 +197,16 @@ class Changing:
                 watch.take(move, story.now)
             if known and move != "start":
                 self.keeping.move(old_row, watch, move, fields, taken)
-                self.climbing.move(old_row, watch, move, fields, climbing)
+                self.escalating.move(old_row, watch, move, fields, escalating)
             if move in _ENDS:
                 watch.take(move, story.now)
         for name in taken:
             one = story.commitments[name]
             if one.metric == old_row:
                 one.offer = replace(one.offer, commitment=replace(one.offer.commitment, metric=metric))
-        for name in climbing:
-            if self.climbing.escalations[name].metric == old_row:
-                self.climbing.escalations[name].metric = row
+        for name in escalating:
+            if self.escalating.escalations[name].metric == old_row:
+                self.escalating.escalations[name].metric = row
         story.watches[row] = watch
 
     def _new_name(self, names: Names, one: ResolvedCommitment, name: str) -> str:
@@ -226,7 +226,7 @@ class Changing:
                 story.commitments[new] = story.commitments.pop(name)
                 if one.verdict != "pending":
                     one.offer = replace(one.offer, commitment=replace(one.offer.commitment, name=new))
-        for name, high in list(self.climbing.escalations.items()):
+        for name, high in list(self.escalating.escalations.items()):
             high.policy = names.policy(high.policy)
             new = names.ladder(high.policy, name)
             chosen = first_applying(policies, fields, story.watches[high.metric].began)
@@ -235,13 +235,13 @@ class Changing:
             high.raised = [
                 level if level in kept else names.levels.get((high.policy, new, level), level) for level in high.raised
             ]
-            if new != name and new not in self.climbing.escalations and name not in ladders:
-                self.climbing.escalations[new] = self.climbing.escalations.pop(name)
-                self.climbing.resolved_ladder[new] = self.climbing.resolved_ladder.pop(name)
+            if new != name and new not in self.escalating.escalations and name not in ladders:
+                self.escalating.escalations[new] = self.escalating.escalations.pop(name)
+                self.escalating.resolved_ladder[new] = self.escalating.resolved_ladder.pop(name)
 
     def _ladders_before(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, ResolvedLadder]:
         found = {}
-        for name, high in self.climbing.escalations.items():
+        for name, high in self.escalating.escalations.items():
             ladders = offered(earlier, fields, self.story.watches[high.metric].began, self.story.hours)[1]
             for old, resolved_ladder in ladders.items():
                 if name in (names.ladder(names.policy(resolved_ladder.policy), old), old):
@@ -249,10 +249,10 @@ class Changing:
         return found
 
     def _lay(self, fields: Fields, granted: dict[str, int | None], old_hours: Mapping[str, OpenMinutes]) -> None:
-        story, laid = self.story, set()
+        story, applicable = self.story, set()
         for metric, watch in story.watches.items():
             for name, offer in (story.offered(metric, fields)[0] if watch.on else {}).items():
-                laid.add(name)
+                applicable.add(name)
                 one = story.commitments.get(name)
                 elsewhere = one is not None and one.metric != metric and story.watches[one.metric].on
                 if one and elsewhere and name in story.offered(one.metric, fields)[0]:
@@ -262,9 +262,9 @@ class Changing:
                 else:
                     self.keeping.begin(name, offer, watch, deployed=True)
         for name, one in story.commitments.items():
-            if one.verdict == "pending" and story.watches[one.metric].on and name not in laid:
+            if one.verdict == "pending" and story.watches[one.metric].on and name not in applicable:
                 one.verdict = "cancelled"
-                self.keeping.tell(one, "cancelled")
+                self.keeping.emit(one, "cancelled")
 
     def _carry(
         self, one: ResolvedCommitment, offer: Offer, watch: Watch, granted: tuple[int | None, Mapping[str, OpenMinutes]]
@@ -280,29 +280,29 @@ class Changing:
         if (one.due, one.target, one.by_days, _way(one.clock), _named(offer)) == before and not renamed:
             return
         keeping.warn_anew(one, watch)
-        keeping.tell(one, "retargeted")
+        keeping.emit(one, "retargeted")
         if keeping.is_past(one):
             keeping.breach(one)
 
     def _waiting(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, list[str]]:
         """By the present names of ladders, levels that are past by the set before and wait for an open minute."""
         found = {}
-        for name, high in self.climbing.escalations.items():
+        for name, high in self.escalating.escalations.items():
             watch = self.story.watches[high.metric]
             resolved_ladder = offered(earlier, fields, watch.began, self.story.hours)[1].get(name)
             if resolved_ladder is not None and watch.on:
                 policy = names.policy(resolved_ladder.policy)
                 ladder = names.ladder(policy, name)
-                levels = self.climbing.waiting(name, resolved_ladder)
+                levels = self.escalating.waiting(name, resolved_ladder)
                 found[ladder] = [names.levels.get((policy, ladder, level), level) for level in levels]
         return found
 
     def _lay_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, list[str]]) -> None:
-        story, climbing, laid = self.story, self.climbing, set()
+        story, escalating, applicable = self.story, self.escalating, set()
         for metric, watch in story.watches.items():
             for name, resolved_ladder in story.offered(metric, fields)[1].items() if watch.on else ():
-                laid.add(name)
-                high = climbing.escalations.get(name)
+                applicable.add(name)
+                high = escalating.escalations.get(name)
                 elsewhere = high is not None and high.metric != metric and story.watches[high.metric].on
                 if high and elsewhere and name in story.offered(high.metric, fields)[1]:
                     continue
@@ -310,14 +310,14 @@ class Changing:
                     its = story.watches[high.metric]
                     if its.on and its.cycle == high.cycle:
                         high.metric, high.cycle = metric, watch.cycle
-                climbing.lay_one(name, resolved_ladder, metric, watch)
-                climbing.raise_highest(name, resolved_ladder, waiting.get(name, []))
-        for name, high in climbing.escalations.items():
+                escalating.apply_one(name, resolved_ladder, metric, watch)
+                escalating.raise_highest(name, resolved_ladder, waiting.get(name, []))
+        for name, high in escalating.escalations.items():
             applies = story.offered(high.metric, fields)[1].get(name)
             gone = high.state == "monitoring" and applies is None
-            if (story.watches[high.metric].on or gone) and name not in laid and name in before:
-                climbing.release(before[name].ladder.name, high, before[name], "withdrawn")
-            climbing.resolved_ladder[name] = applies
+            if (story.watches[high.metric].on or gone) and name not in applicable and name in before:
+                escalating.release(before[name].ladder.name, high, before[name], "withdrawn")
+            escalating.resolved_ladder[name] = applies
 
 
 def _named(offer: Offer) -> tuple[str, int, str, str]:

@@ -42,7 +42,7 @@ class Keeping:
                     self._measure_anew(resolved, watch)
             if resolved.verdict == "pending":
                 self._aim(resolved, watch)
-                self.tell(resolved, "paused" if move == "pause" else "resumed")
+                self.emit(resolved, "paused" if move == "pause" else "resumed")
 
     def look_before(self) -> None:
         """What is reached before anything happens in this minute, where reached is breached: rule 17."""
@@ -66,7 +66,7 @@ class Keeping:
                     threshold, resolved, watch, resolved.offer.calendar, self.story.now
                 ):
                     resolved.warned.add(threshold.text)
-                    self.tell(resolved, "warned", threshold.text)
+                    self.emit(resolved, "warned", threshold.text)
 
     def _has_passed(self, resolved: ResolvedCommitment, watch: Watch) -> bool:
         allowance, since = resolved.allowance, resolved.begins_minute
@@ -94,26 +94,26 @@ class Keeping:
         if most is not None and most.business == wanted.business == (resolved.clock != WALL):
             room = min(wanted.minutes, most.minutes - resolved.extension)
         if resolved.verdict != "pending" or resolved.target is None or not watch.on or room <= 0:
-            self.tell(resolved, "extension_refused")
+            self.emit(resolved, "extension_refused")
             return
         resolved.extension += room
         self.warn_anew(resolved, watch)
-        self.tell(resolved, "retargeted")
+        self.emit(resolved, "retargeted")
 
     def lay(self, fields: Fields) -> None:
         """Begin, change and cancel promises, so that those of the fields lie over every stopwatch that is on."""
-        laid = set()
+        applicable = set()
         for metric, watch in self.story.watches.items():
             for name, offer in (self.story.offered(metric, fields)[0] if watch.on else {}).items():
-                laid.add(name)
+                applicable.add(name)
                 resolved = self.story.commitments.get(name)
                 elsewhere = resolved is not None and resolved.metric != metric and self.story.watches[resolved.metric].on
                 if not (resolved and elsewhere and name in self.story.offered(resolved.metric, fields)[0]):
                     self._lay(name, offer, watch)
         for name, resolved in self.story.commitments.items():
-            if resolved.verdict == "pending" and self.story.watches[resolved.metric].on and name not in laid:
+            if resolved.verdict == "pending" and self.story.watches[resolved.metric].on and name not in applicable:
                 resolved.verdict = "cancelled"
-                self.tell(resolved, "cancelled")
+                self.emit(resolved, "cancelled")
 
     def _lay(self, name: str, offer: Offer, watch: Watch) -> None:
         resolved = self.story.commitments.get(name)
@@ -134,9 +134,9 @@ class Keeping:
         self._aim(resolved, watch)
         if deployed and self.is_past(resolved):
             resolved.target, resolved.due, resolved.unjudged = None, None, True
-        self.tell(resolved, "started")
+        self.emit(resolved, "started")
         if watch.phase == "paused":
-            self.tell(resolved, "paused")
+            self.emit(resolved, "paused")
 
     def _change(self, resolved: ResolvedCommitment, offer: Offer, watch: Watch, *, same: bool) -> None:
         old, target, clock = resolved.offer, (resolved.target, resolved.not_before, resolved.by_days), resolved.clock
@@ -161,7 +161,7 @@ class Keeping:
             resolved.warned = set()
         self._measure_anew(resolved, watch)
         self.warn_anew(resolved, watch)
-        self.tell(resolved, "retargeted")
+        self.emit(resolved, "retargeted")
 
     def aim_at(
         self, resolved: ResolvedCommitment, offer: Offer, watch: Watch, granted: tuple[int | None, Mapping[str, OpenMinutes]]
@@ -233,26 +233,26 @@ class Keeping:
             if move in ("cancel", "halt") or timer:
                 resolved.verdict = "halted" if move == "halt" else "cancelled"
                 if move != "restart":
-                    self.tell(resolved, "cancelled")
+                    self.emit(resolved, "cancelled")
             elif resolved.target is None:
                 resolved.verdict = "measured"
-                self.tell(resolved, "measured")
+                self.emit(resolved, "measured")
             elif self.is_past(resolved):
                 self.breach(resolved)
             else:
                 resolved.verdict = "met"
-                self.tell(resolved, "met")
+                self.emit(resolved, "met")
         if resolved.verdict == "breached" and move not in ("cancel", "halt") and not timer:
             resolved.verdict = "late"
-            self.tell(resolved, "met_late")
+            self.emit(resolved, "met_late")
 
     def is_past(self, resolved: ResolvedCommitment) -> bool:
         return resolved.due is not None and resolved.due < self.story.now + resolved.strict
 
     def breach(self, resolved: ResolvedCommitment) -> None:
         resolved.verdict = "breached"
-        self.tell(resolved, "elapsed" if resolved.offer.commitment.metric.timer else "breached")
+        self.emit(resolved, "elapsed" if resolved.offer.commitment.metric.timer else "breached")
 
-    def tell(self, resolved: ResolvedCommitment, kind: str, level: str = "") -> None:
+    def emit(self, resolved: ResolvedCommitment, kind: str, level: str = "") -> None:
         name, page = resolved.offer.commitment.name, resolved.offer.page and kind == "breached"
-        self.story.say(name, f"commitment.{kind}", level, resolved.cycle, resolved.due, page=page)
+        self.story.emit(name, f"commitment.{kind}", level, resolved.cycle, resolved.due, page=page)

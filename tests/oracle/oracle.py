@@ -143,8 +143,8 @@ from typing import TYPE_CHECKING
 
 from tests.oracle.asked import Record, in_turn, turns
 from tests.oracle.changing import Change, Changing, Names, joined, know_former, rows_of
-from tests.oracle.climbing import Climbing
 from tests.oracle.dated import in_time, starts_now
+from tests.oracle.escalating import Escalating
 from tests.oracle.keeping import Keeping
 from tests.oracle.promised import MINUTE, Expected, Story, Watch
 
@@ -170,10 +170,10 @@ def oracle(
 
     ``hours``: the calendars that the policies name. Raises ValueError where an instant or a length is no whole minute.
     """
-    return tell(policies, hours, events, until, changes).said
+    return story_of(policies, hours, events, until, changes).emitted
 
 
-def tell(
+def story_of(
     policies: Sequence[Policy],
     hours: Mapping[str, OpenMinutes],
     events: Iterable[Event],
@@ -207,7 +207,7 @@ def tell(
         while ahead and ahead[0].minute <= minute and minute * MINUTE < until:
             ticket.rows = ticket.changing.change(ahead.pop(0), ticket.rows, ordered)
         for event in at_minute.get(minute, ()):
-            ticket.hear(event)
+            ticket.receive(event)
         if minute * MINUTE < until:
             ticket.look()
             ticket.look_at_dates()
@@ -231,10 +231,10 @@ class _Ticket:
         self.rows = rows_of(policies)
         self.story.watches = {name: Watch(hours) for name in self.rows}
         self.commitments = Keeping(self.story)
-        self.ladders = Climbing(self.story)
+        self.ladders = Escalating(self.story)
         self.changing = Changing(self.commitments, self.ladders, self.record)
 
-    def hear(self, event: Event) -> None:
+    def receive(self, event: Event) -> None:
         before = self.record.fields
         event, changed = self.record.after(event)
         for name, metric in self.rows.items():
@@ -245,7 +245,7 @@ class _Ticket:
         if event.type == "extension.granted":
             self.commitments.extend(event, before)
         elif event.type.startswith("escalation."):
-            self.ladders.hear(event, before)
+            self.ladders.receive(event, before)
         self.commitments.lay(self.record.fields)
         self.ladders.lay(self.record.fields, before)
 

@@ -51,7 +51,7 @@ class Story:
         self.now = 0
         self.watches: dict[str, Watch] = {}
         self.commitments: dict[str, ResolvedCommitment] = {}
-        self.said: set[Expected] = set()
+        self.emitted: set[Expected] = set()
         self.former: dict[tuple[str, str], str] = {}
         """Policy and former name of a commitment, to its present name."""
         self.former_levels: dict[tuple[str, str, str], str] = {}
@@ -65,7 +65,7 @@ class Story:
             name: resolved_ladder for name, resolved_ladder in ladders.items() if resolved_ladder.metric.name == metric
         }
 
-    def say(
+    def emit(
         self,
         name: str,
         kind: str,
@@ -78,7 +78,7 @@ class Story:
         page: bool = False,
     ) -> None:
         at, due_at = self.now * MINUTE, None if due is None else due * MINUTE
-        self.said.add(Expected(name, kind, level, cycle, at, due_at, escalation_kind, assign_to, page))
+        self.emitted.add(Expected(name, kind, level, cycle, at, due_at, escalation_kind, assign_to, page))
 
 
 @dataclass
@@ -139,10 +139,10 @@ class Watch:
         self.ran.append(minute)
         self.counts[WALL] += 1
         day, of_day = divmod(minute, DAY)
-        laid = divmod(self.began + len(self.ran) - 1, DAY)
+        applicable = divmod(self.began + len(self.ran) - 1, DAY)
         for clock, hours in self.hours.items():
             self.counts[clock] += hours.open_minutes(day)[of_day]
-            self.counts[clock + WALL_PAUSES] += hours.open_minutes(laid[0])[laid[1]]
+            self.counts[clock + WALL_PAUSES] += hours.open_minutes(applicable[0])[applicable[1]]
 
     def used(self, clock: str, since: int | None) -> int:
         """``since``: the minute from which the target counts, if not with the cycle (rule 42)."""
@@ -168,7 +168,7 @@ class Watch:
             return False
         if not not_before:
             return True
-        if self._laid(clock, now, len(self.ran), since) < not_before:  # only to be quick
+        if self._place(clock, now, len(self.ran), since) < not_before:  # only to be quick
             return False
         showed = self.first_showed(clock, minutes, now, not_before, strict=strict, since=since)
         return showed is not None and showed <= now
@@ -182,23 +182,23 @@ class Watch:
         """
         used = 0
         for place, minute in enumerate(self.ran):
-            if used >= minutes and self._laid(clock, minute, place, since) >= not_before:
+            if used >= minutes and self._place(clock, minute, place, since) >= not_before:
                 return minute
             used += self._counts(clock, minute, place, since)
-            if strict and used >= minutes and self._laid(clock, minute, place, since) + 1 >= not_before:
+            if strict and used >= minutes and self._place(clock, minute, place, since) + 1 >= not_before:
                 return minute + 1
         if self.phase != "running":
             return None
         place = len(self.ran)
         while used < minutes:
-            if clock != WALL and self.hours[clock.removesuffix(WALL_PAUSES)].is_over(self._laid(clock, now, place, since)):
+            if clock != WALL and self.hours[clock.removesuffix(WALL_PAUSES)].is_over(self._place(clock, now, place, since)):
                 return None
             used += self._counts(clock, now, place, since)
             now += 1
             place += 1
-        return now + max(not_before - self._laid(clock, now, place, since), 0)
+        return now + max(not_before - self._place(clock, now, place, since), 0)
 
-    def _laid(self, clock: str, minute: int, place: int, since: int | None) -> int:
+    def _place(self, clock: str, minute: int, place: int, since: int | None) -> int:
         """The minute that the calendar is asked for."""
         if not clock.endswith(WALL_PAUSES):
             return minute
@@ -209,7 +209,7 @@ class Watch:
     def _counts(self, clock: str, minute: int, place: int, since: int | None = None) -> int:
         """``place``: of the minute among those in which it ran."""
         if clock.endswith(WALL_PAUSES):
-            clock, minute = clock.removesuffix(WALL_PAUSES), self._laid(clock, minute, place, since)
+            clock, minute = clock.removesuffix(WALL_PAUSES), self._place(clock, minute, place, since)
         return 1 if clock == WALL else self.hours[clock].is_open(minute)
 
 
@@ -271,9 +271,9 @@ class EscalationState:
 
     metric: str
     cycle: int
-    state: str = "climbing"
+    state: str = "active"
     raised: list[str] = field(default_factory=list)
-    said: int = 0
+    last_emitted_at: int = 0
     repeats: int = 0
     watched_until: int = 0
     passed_over: set[str] = field(default_factory=set)

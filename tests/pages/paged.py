@@ -53,7 +53,7 @@ def ist(text: str) -> int:
 
 
 def ticket(folder: Path, name: str = "desk/42", until: str = "2026-11-18 11:30", **fields: Any) -> TicketView:
-    """A p1 ticket, answered late, that waited for its customer over noon."""
+    """A p1 ticket, answered late, that waited for its customer over noon, and whose escalation was acknowledged."""
     policy = folder / "policy.yaml"
     policy.write_text(POLICY, "utf-8")
     policies = load([policy])
@@ -64,6 +64,7 @@ def ticket(folder: Path, name: str = "desk/42", until: str = "2026-11-18 11:30",
         ("2026-11-16 15:10", "comment.added", {"public": True, "actor": "agent"}),
         ("2026-11-17 11:00", "ticket.changed", {"fields": {"status": "pending"}}),
         ("2026-11-17 13:30", "ticket.changed", {"fields": {"status": "open"}}),
+        ("2026-11-17 14:00", "escalation.acknowledged", {"actor": "agent", "role": "on-call"}),
     ]
     for number, (at, kind, more) in enumerate(happened):
         state = engine.apply(state, name, Event(at=ist(at), id=f"e{number}", type=kind, source="desk", **more), 0).state

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from stream.observe.pages.list_formats import read_part
 from stream.observe.pages.lists import TITLES, ListRow
 from stream.observe.pages.neighbours import Neighbours
 from stream.observe.pages.routes import Routes
@@ -96,6 +97,41 @@ def test_a_list_is_filtered_by_any_column_and_several_values(column: str) -> Non
     assert names(one) == ["a"]
     assert (names(two), two["matching"], two["tickets"]) == (["c", "a"], 2, 3)
     assert names(page(found, f"{column}=")) == ["c", "b", "a"]
+
+
+def test_a_row_shows_the_raised_level_the_roles_that_it_notifies_and_whether_it_is_acknowledged() -> None:
+    found = desk("desk/1", "desk/2", "desk/3", level="lead", notify=("team-lead", "duty-manager"))
+    first, second, _ = found.rows
+    found.rows = (first._replace(acknowledged_at=found.view.at), second, found.rows[2]._replace(level="", notify=()))
+    html = Site(found).answer("/lists/breached", "", "text/html")
+    csv_ = Site(found).answer("/lists/breached", "format=csv", "")
+
+    rows = page(found)["rows"]
+    assert [row["level"] for row in rows] == ["", "lead", "lead"]
+    assert [row["acknowledged_at"] for row in rows] == [None, None, "2026-11-18T06:00:00Z"]
+    assert rows[1]["notify"] == ["team-lead", "duty-manager"]
+    assert html is not None
+    text = " ".join(re.sub("<[^>]*>", "", html.body.decode()).split())
+    assert "lead (team-lead, duty-manager), not acknowledged" in text
+    assert "lead (team-lead, duty-manager), acknowledged Wed 2026-11-18 11:30 IST" in text
+    assert csv_ is not None
+    assert [row["notify"] for row in csv.DictReader(StringIO(csv_.body.decode(), newline=""))] == [
+        "",
+        "team-lead, duty-manager",
+        "team-lead, duty-manager",
+    ]
+
+
+def test_rows_come_through_another_worker_as_they_are_and_those_of_an_older_release_without_what_is_new() -> None:
+    found = desk("desk/1", level="lead", notify=("team-lead",), acknowledged_at=1_000_000)
+    answer = page(found)
+    part = read_part("http://two:9300", json.dumps(answer).encode())
+    assert part.rows == found.rows
+
+    for new in ("level", "notify", "acknowledged_at"):
+        del answer["rows"][0][new]
+    (old,) = read_part("http://two:9300", json.dumps(answer).encode()).rows
+    assert old == found.rows[0]._replace(level="", notify=(), acknowledged_at=None)
 
 
 @pytest.mark.parametrize("query", ["sort=colour", "limit=0", "limit=501", "limit=many"])
@@ -300,7 +336,7 @@ def test_a_worker_that_answers_without_sense_or_end_is_named_in_time(sent: bytes
     assert took < 3.5
 
 
-def test_a_worker_that_is_busy_says_so() -> None:
+def test_a_worker_that_is_busy_is_reported_as_such() -> None:
     here = desk("here/1")
     here.away = "the worker is starting"
 

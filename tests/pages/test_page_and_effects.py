@@ -156,8 +156,8 @@ class Life:
         self._state: State | None = None
         self._effects: dict[str, Effect] = {}
 
-    def hear(self, heard: Event) -> None:
-        self._keep(self._worker.engine.apply(self._state, "desk/1", heard, heard.at))
+    def receive(self, event_of_feed: Event) -> None:
+        self._keep(self._worker.engine.apply(self._state, "desk/1", event_of_feed, event_of_feed.at))
 
     def deploy(self, number: int, at: int, policies: PolicySet) -> None:
         engine = self._worker.engine
@@ -245,9 +245,9 @@ def test_a_tickets_page_and_its_effects_agree_before_and_after_a_deployment(
             if reported != shown:
                 different[state, when] = reported, shown
 
-        life.hear(event(0, berlin(f"{DAY} 10:00"), "ticket.created", fields={"status": "open", "priority": "p1"}))
+        life.receive(event(0, berlin(f"{DAY} 10:00"), "ticket.created", fields={"status": "open", "priority": "p1"}))
         for number, (time, kind, more) in enumerate(happens, start=1):
-            life.hear(event(number, berlin(f"{DAY} {time}"), kind, **more))
+            life.receive(event(number, berlin(f"{DAY} {time}"), kind, **more))
         life.wake(at)
         compare("before", {})
         if known_late:
@@ -265,7 +265,7 @@ def test_a_tickets_page_and_its_effects_agree_before_and_after_a_deployment(
 
 def test_the_page_names_the_deployment_that_changed_a_deadline(worker: Worker, sets: dict[str, PolicySet]) -> None:
     life = Life(worker, Deployments.fixed(sets["nothing"]).add(7, berlin(f"{DAY} 14:00"), sets["a longer target"]))
-    life.hear(event(0, berlin(f"{DAY} 10:00"), "ticket.created", fields={"status": "open", "priority": "p1"}))
+    life.receive(event(0, berlin(f"{DAY} 10:00"), "ticket.created", fields={"status": "open", "priority": "p1"}))
     life.wake(berlin(f"{DAY} 15:00"))
 
     text = unescape(re.sub(r"<[^>]*>", " ", page_ticket.render(life.view()).decode()))

@@ -175,6 +175,22 @@ def test_a_tickets_page_shows_fields_deadlines_spans_and_levels_in_the_zone_of_i
     assert "will be" in text
 
 
+def test_a_tickets_page_shows_the_roles_that_a_level_notifies_and_who_acknowledged_it(tmp_path: Path) -> None:
+    desk = Desk(worker(), ticket(tmp_path))
+    text = " ".join(read(ask(desk, "/tickets/desk/42")).text.split())
+    page = json.loads(ask(desk, "/tickets/desk/42", "format=json").body)
+
+    acknowledged = "Tue 2026-11-17 14:00 IST by agent (on-call)"
+    assert f"raised Mon 2026-11-16 14:00 IST team-lead {acknowledged} no support v3" in text
+    assert f"pending none while acknowledged executive {acknowledged} support v3" in text
+    assert f"Notifies team-lead Acknowledged {acknowledged} Released no" in text
+    lead, executive = page["explanation"]["deadlines"][2:]
+    assert (lead["notify"], executive["notify"]) == (["team-lead"], ["executive"])
+    assert lead["acknowledged"] == {"at": "2026-11-17T08:30:00Z", "actor": "agent", "role": "on-call", "cause": "e4"}
+    assert executive["acknowledged"] == lead["acknowledged"], "it holds the level above"
+    assert "released" not in lead
+
+
 def test_a_tickets_page_warns_of_missing_information(tmp_path: Path) -> None:
     desk = Desk(worker(), ticket(tmp_path)._replace(live=False, gone="merged"))
     text = read(ask(desk, "/tickets/desk/42")).text

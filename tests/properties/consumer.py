@@ -21,7 +21,7 @@ class Consumer:
         self.state: bytes | None = None
         self.effects: list[Effect] = []
         """All of them, in their order."""
-        self.said: dict[str, Effect] = {}
+        self.emitted: dict[str, Effect] = {}
         """By id, those that were not taken back."""
         self._ids: set[str] = set()
 
@@ -50,6 +50,6 @@ class Consumer:
             self._ids.add(effect.id)
             self.effects.append(effect)
             if effect.retracts:
-                del self.said[effect.retracts]
+                del self.emitted[effect.retracts]
             else:
-                self.said[effect.id] = effect
+                self.emitted[effect.id] = effect

@@ -68,24 +68,24 @@ def play(one: Deployed, *, check: bool = True, history: int = 200) -> tuple[Engi
     """The scene in the order of time, every deployment known from the beginning. Raises AssertionError."""
     engine = Engine(log(one), history=history)
     state: State | None = None
-    said: list[Effect] = []
+    emitted: list[Effect] = []
     chains = Chains()
     for event in sorted(one.events, key=lambda event: event.key):
         step = engine.apply(state, "T", event, event.at)
         assert step.outcome in (Outcome.APPLIED, Outcome.DUPLICATE)
         _check(engine.deployments, step, chains)
         state = step.state
-        said += step.effects
+        emitted += step.effects
     assert state is not None
     step = engine.wake(state, one.until)
     _check(engine.deployments, step, chains)
-    said += step.effects
+    emitted += step.effects
     state = step.state
     if check:
         open_ = {name for name, held in state.head.commitments.items() if held.verdict == Verdict.PENDING}
         assert {name for name, found in chains.state.items() if found == "open"} == open_
         agree(engine.deployments, state, one.events, one.until)
-    return engine, state, said
+    return engine, state, emitted
 
 
 def _check(deployments: Deployments, step: Step, chains: Chains) -> None:

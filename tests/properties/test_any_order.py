@@ -31,14 +31,14 @@ class World(Consumer):
     def __init__(self, policies: PolicySet) -> None:
         super().__init__(Engine(policies))
 
-    def hear(self, event: Event) -> None:
+    def receive(self, event: Event) -> None:
         assert self.apply(event) not in (Outcome.TOO_LATE, Outcome.CONFLICT)
 
     def facts(self) -> list[Fact]:
         """All that the effects state, lengths and fields included; not when nor how each was found, nor how often restated."""
         stated = [
             msgspec.structs.replace(effect, id=effect.id.partition(".")[0], detected_at=0, late=False)
-            for effect in self.said.values()
+            for effect in self.emitted.values()
         ]
         return sorted([msgspec.structs.astuple(effect) for effect in stated], key=str)
 
@@ -46,7 +46,7 @@ class World(Consumer):
 def in_order(policies: PolicySet, events: list[Event]) -> list[Fact]:
     world = World(policies)
     for event in sorted(events, key=lambda event: event.key):
-        world.hear(event)
+        world.receive(event)
     world.wake(HORIZON)
     return world.facts()
 
@@ -60,7 +60,7 @@ def test_any_order_any_repetition_and_wake_ups_anywhere_end_in_the_same_facts(
     repeated = data.draw(st.lists(st.sampled_from(events), max_size=4))
     world = World(policies)
     for event in [*shuffled, *repeated]:
-        world.hear(event)
+        world.receive(event)
         if data.draw(st.booleans()):
             world.wake(data.draw(st.integers(START, HORIZON)))
     world.wake(HORIZON)
@@ -87,7 +87,7 @@ def test_events_of_a_source_with_whole_days_and_any_ids_end_in_the_same_facts_in
         ties.append(ties[0].replace(id="again"))
     world = World(policies)
     for event in data.draw(st.permutations(ties)):
-        world.hear(event)
+        world.receive(event)
         if data.draw(st.booleans()):
             world.wake(data.draw(st.integers(START, HORIZON)))
     world.wake(HORIZON)
@@ -101,7 +101,7 @@ def test_a_wake_up_before_every_event_changes_nothing(policies: PolicySet, event
     world = World(policies)
     for event in sorted(events, key=lambda event: event.key):
         world.wake(event.at)
-        world.hear(event)
+        world.receive(event)
     world.wake(HORIZON)
 
     assert world.facts() == in_order(policies, events)

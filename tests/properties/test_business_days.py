@@ -35,8 +35,8 @@ def own_minutes(slow: SlowCalendar, day: date) -> list[int]:
         of_day = (local - midnight) // timedelta(minutes=1)
         if not 0 <= of_day < 2 * DAY:
             continue
-        said = [opened for start, end, opened in reversed(slow.readings) if start <= local < end]
-        if (said[0] and of_day < DAY) if said else slow.in_window_of(day, of_day):
+        stated = [opened for start, end, opened in reversed(slow.readings) if start <= local < end]
+        if (stated[0] and of_day < DAY) if stated else slow.in_window_of(day, of_day):
             found.append(minute)
     return found
 

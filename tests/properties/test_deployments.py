@@ -30,7 +30,7 @@ GENERATE = (Phase.explicit, Phase.generate)
 Fact = tuple[str, int, int | None, str]
 
 
-class Ledger(Consumer):
+class Replica(Consumer):
     """A consumer's view: what was said and not taken back. Objects as soon as something is said twice or taken back unsaid."""
 
     def __init__(self, one: Deployed, known: int, history: int = 200) -> None:
@@ -45,32 +45,32 @@ class Ledger(Consumer):
         deploy = self.one.deploys[self.known - 1]
         self.engine.deployments = self.engine.deployments.add(self.known, deploy.holds_from, deploy.world.policy_set())
 
-    def hear(self, event: Event) -> None:
+    def receive(self, event: Event) -> None:
         self.cut = self.apply(event) is Outcome.TOO_LATE or self.cut
 
     def facts(self) -> set[Fact]:
         return {
             (e.id.partition(".")[0], e.at, e.due_at, f"{e.kind} {e.reason} {e.level} {e.policy} {e.policy_version} {e.target}")
-            for e in self.said.values()
+            for e in self.emitted.values()
         }
 
 
-class FoldingLedger(Ledger):
+class RefoldingReplica(Replica):
     """Objects as soon as a ticket, folded again from what is kept of it, is not what it is known to be.
 
     A late event and a rejudgement take back what that fold makes true and emit what another one makes true. So it must give
     the effects that were emitted.
     """
 
-    def hear(self, event: Event) -> None:
-        super().hear(event)
-        self.fold_again()
+    def receive(self, event: Event) -> None:
+        super().receive(event)
+        self.refolds()
 
     def wake(self, now: int) -> None:
         super().wake(now)
-        self.fold_again()
+        self.refolds()
 
-    def fold_again(self) -> None:
+    def refolds(self) -> None:
         if self.state is None:
             return
         state = codec.decode(self.state)
@@ -78,23 +78,23 @@ class FoldingLedger(Ledger):
             timeline = self.engine.deployments.timeline_of(state.head.deployment)
             again = refold(timeline, state, state.history, 0, extent(state.head))
             assert again.ticket.parts() == state.head.parts()
-            assert {effect.id for effect in named(again.emitter.effects, state.revisions)} <= self.said.keys()
+            assert {effect.id for effect in named(again.emitter.effects, state.revisions)} <= self.emitted.keys()
 
 
 def shown(effects: list[Effect]) -> list[object]:
     return [(e.id, e.kind, e.at, e.due_at, e.reason, e.cause, e.elapsed, e.paused, e.late, e.deployment) for e in effects]
 
 
-def in_order(one: Deployed) -> Ledger:
+def in_order(one: Deployed) -> Replica:
     """The fold in the order of time, with everything known from the beginning."""
-    found = Ledger(one, len(one.deploys))
+    found = Replica(one, len(one.deploys))
     for event in sorted(one.events, key=lambda event: event.key):
-        found.hear(event)
+        found.receive(event)
     found.wake(one.until)
     return found
 
 
-def shuffled(found: Ledger, random: Random) -> Ledger:
+def shuffled(found: Replica, random: Random) -> Replica:
     """Events in any order and some of them repeated, deployments becoming known at any moment, wakes in between."""
     one = found.one
     arrivals: list[Event | None] = [*one.events, *random.sample(one.events, min(2, len(one.events)))]
@@ -106,7 +106,7 @@ def shuffled(found: Ledger, random: Random) -> Ledger:
         if event is None:
             found.learn()
         else:
-            found.hear(event)
+            found.receive(event)
         if random.random() < 0.4:
             found.wake(random.randint(start, one.until))
     found.wake(one.until)
@@ -123,7 +123,7 @@ def test_whatever_is_deployed_a_ticket_keeps_its_invariants(seed: int) -> None:
 @given(SEEDS)
 def test_any_order_of_arrival_and_any_moment_of_learning_end_in_the_same_facts(seed: int) -> None:
     one = deployed(seed, backwards=True)
-    found = shuffled(Ledger(one, 0), Random(seed))
+    found = shuffled(Replica(one, 0), Random(seed))
 
     assert found.facts() == in_order(one).facts()
     assert found.state is not None
@@ -134,14 +134,14 @@ def test_any_order_of_arrival_and_any_moment_of_learning_end_in_the_same_facts(s
 @given(SEEDS)
 def test_deployments_that_are_known_before_they_hold_give_the_very_same_effects(seed: int) -> None:
     one = deployed(seed)
-    found, random = Ledger(one, 0), Random(seed)
+    found, random = Replica(one, 0), Random(seed)
     for event in sorted(one.events, key=lambda event: event.key):
         while found.known < len(one.deploys) and one.deploys[found.known].at <= event.at:
             found.wake(one.deploys[found.known].at)
             found.learn()
         if random.random() < 0.5:
             found.wake(event.at)
-        found.hear(event)
+        found.receive(event)
     while found.known < len(one.deploys):
         found.learn()
     found.wake(one.until)
@@ -153,9 +153,9 @@ def test_deployments_that_are_known_before_they_hold_give_the_very_same_effects(
 @given(SEEDS)
 def test_a_ticket_that_a_deployment_is_taken_not_to_touch_would_not_be_changed_by_it(seed: int) -> None:
     one = deployed(seed, backwards=True)
-    found = shuffled(Ledger(one, 0), Random(seed))
+    found = shuffled(Replica(one, 0), Random(seed))
     with patch.object(Change, "touches", lambda *_: True):
-        deployed_all_the_same = shuffled(Ledger(one, 0), Random(seed))
+        deployed_all_the_same = shuffled(Replica(one, 0), Random(seed))
 
     assert shown(found.effects) == shown(deployed_all_the_same.effects)
 
@@ -167,18 +167,18 @@ def test_a_deployment_that_is_undone_leaves_no_trace(seed: int) -> None:
     mistaken = found.deploys[0]
     undone = found._replace(deploys=[mistaken, mistaken._replace(world=found.first)])
     never = found._replace(deploys=[])
-    ledger = Ledger(undone, 0)
+    replica = Replica(undone, 0)
     for event in sorted(found.events, key=lambda event: event.key):
-        ledger.hear(event)
-        if ledger.known < 2 and random.random() < 0.4:
-            ledger.learn()
+        replica.receive(event)
+        if replica.known < 2 and random.random() < 0.4:
+            replica.learn()
         if random.random() < 0.4:
-            ledger.wake(event.at + random.randint(0, 7_200_000_000))
-    while ledger.known < 2:
-        ledger.learn()
-    ledger.wake(found.until)
+            replica.wake(event.at + random.randint(0, 7_200_000_000))
+    while replica.known < 2:
+        replica.learn()
+    replica.wake(found.until)
 
-    assert ledger.facts() == in_order(never).facts()
+    assert replica.facts() == in_order(never).facts()
 
 
 @settings(max_examples=examples(150), deadline=None, phases=GENERATE, database=None)
@@ -187,7 +187,7 @@ def test_a_deployment_that_is_undone_leaves_no_trace(seed: int) -> None:
 @example(3122).via("a deployment that gave way, and held from after the newest event")
 @example(1057).via("a level whose time is the instant at which the deployment is met")
 def test_a_ticket_whose_history_is_cut_is_folded_again_to_what_it_is(seed: int) -> None:
-    found = shuffled(FoldingLedger(deployed(seed, backwards=True), 0, history=4), Random(seed))
+    found = shuffled(RefoldingReplica(deployed(seed, backwards=True), 0, history=4), Random(seed))
 
     assert found.state is not None
     codec_agrees(codec.decode(found.state))

@@ -45,12 +45,12 @@ def test_an_erasure_anywhere_leaves_a_name_and_ends_the_ticket_for_good(
         consumer.apply(event)
         if data.draw(st.booleans()):
             consumer.wake(event.at + data.draw(st.sampled_from([1, HOUR, 100 * HOUR])))
-    before = {name for name, effect in consumer.said.items() if effect.kind == "commitment.breached"}
+    before = {name for name, effect in consumer.emitted.items() if effect.kind == "commitment.breached"}
     number = len(consumer.effects)
 
     consumer.apply(Event(START + data.draw(st.integers(0, 500)) * HOUR, "erase", ERASURE, "breachwatch"))
 
-    assert before <= consumer.said.keys()
+    assert before <= consumer.emitted.keys()
     assert not any(PERSON.encode() in encode_effect(effect) for effect in consumer.effects[number:])
     number = len(consumer.effects)
     for event in [*arrived[place:], *arrived]:

@@ -58,8 +58,8 @@ def test_the_stories_take_every_transition_of_stopwatches_commitments_and_escala
     _record_commitments(monkeypatch, taken)
     _record_escalations(monkeypatch, taken)
 
-    for _, told in STORIES:
-        taken.update(_begun_anew(play(read_story(told, HERE / "policies"))))
+    for _, story in STORIES:
+        taken.update(_begun_anew(play(read_story(story, HERE / "policies"))))
 
     listed = set(_listed())
     assert not (untaken := listed - taken), f"no story takes: {'; '.join(sorted(untaken))}"

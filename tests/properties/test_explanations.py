@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 HORIZON = START + 3000 * HOUR
 
 
-def said(policies: PolicySet, events: list[Event], until: int, history: int = 200) -> tuple[list[Effect], State]:
+def emitted(policies: PolicySet, events: list[Event], until: int, history: int = 200) -> tuple[list[Effect], State]:
     engine, state = Engine(policies, history=history), None
     effects: list[Effect] = []
     for event in sorted(events, key=lambda event: event.key):
@@ -55,27 +55,27 @@ def find(deadlines: tuple[Deadline, ...], effect: Effect) -> Deadline:
         for d in deadlines
         if not d.ladder
         and d.commitment == effect.commitment
-        and any((m.kind, m.at, m.reason, m.cause, m.level) == told(effect) for m in d.moments if not m.expected)
+        and any((m.kind, m.at, m.reason, m.cause, m.level) == moment_of(effect) for m in d.moments if not m.expected)
     ]
     assert len(found) == 1, (effect, deadlines)
     return found[0]
 
 
-def told(effect: Effect) -> tuple[object, ...]:
+def moment_of(effect: Effect) -> tuple[object, ...]:
     return (effect.kind, effect.at, effect.reason, effect.cause, effect.level)
 
 
 @settings(max_examples=examples(150), deadline=None)
 @given(POLICY_SETS, EVENTS)
 def test_counted_spans_add_up_to_what_the_engine_emitted_as_elapsed_and_due(policies: PolicySet, events: list[Event]) -> None:
-    effects, _ = said(policies, events, HORIZON)
+    effects, _ = emitted(policies, events, HORIZON)
     for effect in effects:
         if not effect.commitment or effect.ladder:
             continue
         until = effect.at + 1 if effect.cause == TIMER else effect.at
         deadline = find(explain(policies, "T", up_to(effect, events), until).deadlines, effect)
         last = [moment for moment in deadline.moments if not moment.expected and not moment.ladder][-1]
-        if told(effect) != (last.kind, last.at, last.reason, last.cause, last.level):
+        if moment_of(effect) != (last.kind, last.at, last.reason, last.cause, last.level):
             continue  # the same event did more to this commitment: its last word is the one compared
         assert deadline.due == effect.due_at
         if effect.calendar == deadline.calendar:
@@ -89,7 +89,7 @@ def test_spans_follow_one_another_and_lead_exactly_to_the_deadline(
     policies: PolicySet, events: list[Event], until: int
 ) -> None:
     explanation = explain(policies, "T", events, until)
-    _, state = said(policies, [event for event in events if event.at <= until] or events[:1], until)
+    _, state = emitted(policies, [event for event in events if event.at <= until] or events[:1], until)
     for deadline in explanation.deadlines:
         spans = deadline.spans
         assert all(span.start < span.end for span in spans)
@@ -116,16 +116,16 @@ def test_spans_follow_one_another_and_lead_exactly_to_the_deadline(
 def test_every_effect_is_explained_once_and_what_is_expected_comes_true_if_nothing_else_happens(
     policies: PolicySet, events: list[Event], until: int
 ) -> None:
-    heard = [event for event in events if event.at <= until]
-    effects, _ = said(policies, heard, until)
-    deadlines = explain(policies, "T", heard, until).deadlines
+    until_then = [event for event in events if event.at <= until]
+    effects, _ = emitted(policies, until_then, until)
+    deadlines = explain(policies, "T", until_then, until).deadlines
     own = [m for d in deadlines if not d.ladder for m in d.moments if not m.ladder]
 
     assert sorted((m.kind, m.at, m.cause, m.level) for m in own if not m.expected) == sorted(
         (e.kind, e.at, e.cause, e.level) for e in effects if e.commitment and not e.ladder
     )
 
-    later, _ = said(policies, heard, HORIZON * 2)
+    later, _ = emitted(policies, until_then, HORIZON * 2)
     coming = {(e.kind, e.at, e.commitment, e.level) for e in later}
     assert all((m.kind, m.at, m.commitment, m.level) in coming for m in own if m.expected)
     for level in deadlines:
@@ -155,7 +155,7 @@ def test_whatever_came_late_the_effects_that_stand_and_the_explanation_of_the_ti
         if not m.ladder and not m.expected
     ) == sorted(
         (e.commitment, e.kind, e.at, e.reason, e.cause, e.level, e.due_at or 0, e.target or 0, e.elapsed, e.calendar)
-        for e in consumer.said.values()
+        for e in consumer.emitted.values()
         if e.commitment and not e.ladder
     )
 
@@ -163,7 +163,7 @@ def test_whatever_came_late_the_effects_that_stand_and_the_explanation_of_the_ti
 @settings(max_examples=examples(100), deadline=None)
 @given(POLICY_SETS, EVENTS, st.integers(2, 200))
 def test_a_stored_ticket_is_explained_as_its_events_are(policies: PolicySet, events: list[Event], history: int) -> None:
-    _, state = said(policies, events, HORIZON, history)
+    _, state = emitted(policies, events, HORIZON, history)
     whole = {(d.commitment, d.ladder, d.level, d.metric, d.cycle): d for d in explain(policies, "T", events, HORIZON).deadlines}
     stored = explain_state(policies, state, HORIZON)
     if stored.known_since is None:

@@ -36,7 +36,7 @@ NO_CHANGE = {
 """The calendars of the scenes in zones that never change their clocks, all with a week."""
 
 
-def said(policies: PolicySet, events: list[Event], until: int) -> list[Effect]:
+def emitted(policies: PolicySet, events: list[Event], until: int) -> list[Effect]:
     engine = Engine(policies)
     state: State | None = None
     effects: list[Effect] = []
@@ -79,7 +79,7 @@ def test_pausing_and_resuming_within_closed_hours_moves_no_deadline(seed: int) -
     ]
     until = BERLIN_SPRING + 20 * 24 * HOUR
 
-    assert outcome(said(policies, [*events, *within], until)) == outcome(said(policies, events, until))
+    assert outcome(emitted(policies, [*events, *within], until)) == outcome(emitted(policies, events, until))
 
 
 @often
@@ -103,7 +103,7 @@ def test_splitting_a_pause_in_two_changes_nothing_but_its_own_effects(seed: int)
     held = [*ordered[: place + 1], pending, *ordered[place + 1 :]]
     policies = found.policy_set()
 
-    assert outcome(said(policies, [*held, *between], found.until)) == outcome(said(policies, held, found.until))
+    assert outcome(emitted(policies, [*held, *between], found.until)) == outcome(emitted(policies, held, found.until))
 
 
 @often
@@ -121,7 +121,7 @@ def test_carry_keeps_elapsed_and_paused_time_under_any_sequence_of_priority_chan
     ]
     until = BERLIN_SPRING + 14_000 * MINUTE
 
-    plain, mixed = said(policies, history, until)[-1], said(policies, [*history, *priorities], until)[-1]
+    plain, mixed = emitted(policies, history, until)[-1], emitted(policies, [*history, *priorities], until)[-1]
 
     assert {plain.kind, mixed.kind} <= {Kind.MET, Kind.MET_LATE}
     assert (mixed.at, mixed.elapsed, mixed.paused) == (plain.at, plain.elapsed, plain.paused)
@@ -142,7 +142,7 @@ def test_a_whole_history_moved_by_whole_weeks_emits_the_same_that_much_later(see
     )
 
     def facts(one: Scene, moved: int) -> list[tuple[object, ...]]:
-        effects = said(PolicySet(one.policies, NO_CHANGE), one.events, one.until)
+        effects = emitted(PolicySet(one.policies, NO_CHANGE), one.events, one.until)
         dues = [None if effect.due_at is None else effect.due_at - moved for effect in effects]
         ids = [effect.id for effect in effects]  # they name instants: what stays is which of them are the same
         return [
@@ -171,7 +171,7 @@ def test_a_field_that_no_policy_reads_changes_nothing_but_the_fields_shown(seed:
     policies = found.policy_set()
 
     def facts(events: list[Event]) -> list[Effect]:
-        effects = said(policies, events, found.until)
+        effects = emitted(policies, events, found.until)
         return [msgspec.structs.replace(effect, fields={}, detected_at=0) for effect in effects]
 
     assert facts([*coloured, alone]) == facts(found.events)

@@ -32,7 +32,7 @@ def standing(consumer: Consumer) -> list[tuple[object, ...]]:
     """What the effects state that were not taken back; not when nor how it was found."""
     effects = [
         msgspec.structs.replace(effect, id=effect.id.partition(".")[0], detected_at=0, late=False)
-        for effect in consumer.said.values()
+        for effect in consumer.emitted.values()
     ]
     return sorted([msgspec.structs.astuple(effect) for effect in effects], key=str)
 

@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 def engine(scene: Scene) -> set[Expected]:
     """What the engine says when it hears the events in order and then lets time pass."""
-    told = Engine(scene.policy_set())
+    engine = Engine(scene.policy_set())
     state: State | None = None
-    said: list[Effect] = []
+    emitted: list[Effect] = []
     for event in sorted(scene.events, key=lambda event: event.key):
-        step = told.apply(state, "T", event, event.at)
+        step = engine.apply(state, "T", event, event.at)
         state = step.state
-        said += step.effects
+        emitted += step.effects
     assert state is not None
-    said += told.wake(state, scene.until).effects
+    emitted += engine.wake(state, scene.until).effects
     return {
         Expected(
             e.ladder or e.commitment, e.kind, e.level, e.cycle, e.at, e.due_at, e.escalation_kind or "", e.assign_to, e.page
         )
-        for e in said
+        for e in emitted
     }
 
 
@@ -82,12 +82,12 @@ def changes(one: Deployed) -> list[Change]:
 
 def engine_with_deployments(one: Deployed) -> set[Expected]:
     """What the engine says in the order of time, with every deployment known from the beginning."""
-    _, _, said = play(one, check=False)
+    _, _, emitted = play(one, check=False)
     return {
         Expected(
             e.ladder or e.commitment, e.kind, e.level, e.cycle, e.at, e.due_at, e.escalation_kind or "", e.assign_to, e.page
         )
-        for e in said
+        for e in emitted
     }
 
 

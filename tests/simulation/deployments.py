@@ -147,16 +147,16 @@ class Follower:
         if self._lag is not None and self._loop is not None and self._process is not None and self._process.alive:
             self._free = max(self._free, self._loop.time() + self._log.random.random() * self._lag)
             with self._loop.within(self._process):
-                self._loop.call_at(self._free, self._wait_for_a_turn, self._log.end)
+                self._loop.call_at(self._free, self._wait_for_a_unit, self._log.end)
 
-    def _wait_for_a_turn(self, end: int) -> None:
+    def _wait_for_a_unit(self, end: int) -> None:
         if self._loop is not None and self._log.random.random() < 0.5:
             self._waits = end
             self._loop.call_later(2.0, self.read, end)
         else:
             self.read(end)
 
-    def turn(self) -> None:
+    def unit(self) -> None:
         """The worker is in the middle of a turn: just the moment to read what waits, if the turn yields."""
         if self.doom is not None and self._process is not None and self._between_turns_of_a_sweep():
             self._process.burn(0, self.doom)

@@ -20,7 +20,7 @@ from stream.wire.effect import decode_effect
 from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, Stored
 from tests.chaos.run import judge
-from tests.chaos.workload import CANARY_DUE, PARTITIONS, Planned, canaries, planned
+from tests.chaos.workload import CANARY_DUE, PARTITIONS, Planned, canaries, planned, with_erasures
 from tests.simulation.brokers import Brokers
 from tests.simulation.cluster import Cluster
 from tests.simulation.coordinators import Group, Transactions
@@ -87,20 +87,20 @@ def settings(clock: ClockMode, history: int, batch: int, commit_interval: str, l
     )
 
 
-def workload(random: Random, clock: ClockMode) -> Workload:
+def workload(random: Random, clock: ClockMode, of_erasures: Random) -> Workload:
     minutes = random.randint(5, 12)
-    feed = planned(random, _SHOWS, minutes, 1)
+    feed = with_erasures(of_erasures, planned(random, _SHOWS, minutes, 1))
     return Workload([one for one in feed if may_be_published(one, clock)], minutes)
 
 
 def simulate(seed: int) -> Outcome:
     """The run of this seed, judged."""
     of_deployments = Random(f"deployments of {seed}")
-    of_turns = Random(f"turns of {seed}")
+    of_units = Random(f"turns of {seed}")
     turns: dict[str, Any] = {
-        "MOST_WOKEN": of_turns.choice([1, 1, 2, 2_000]),  # the sweep of a few tickets, too, takes several turns
-        "SLICE_SECONDS": of_turns.choice([0.0, 0.01, 0.01]),  # and a turn, several slices
-        "MOST_OUTPUTS": of_turns.choice([1, 4_000, 4_000]),  # and a batch, a turn an effect
+        "MOST_WOKEN": of_units.choice([1, 1, 2, 2_000]),  # the sweep of a few tickets, too, takes several turns
+        "SLICE_SECONDS": of_units.choice([0.0, 0.01, 0.01]),  # and a turn, several slices
+        "MOST_OUTPUTS": of_units.choice([1, 4_000, 4_000]),  # and a batch, a turn an effect
     }
     with patch.multiple(time_slices, **turns), patch.object(log_of_deployments, "decode_snapshot", decoded):
         return _simulate(seed, of_deployments)
@@ -134,7 +134,9 @@ def _simulate(seed: int, of_deployments: Random) -> Outcome:
         pace=Pace(0, _SHOWS, SPEED),
         busy=random.choice([0.0, 0.05, 0.3]),
     )
-    run = _Run(world, random, Deployer(of_deployments, world.deployments, _SHOWS), Random(f"feed of {seed}"))
+    deployer = Deployer(of_deployments, world.deployments, _SHOWS)
+    planned_input = workload(random, clock, Random(f"erasures of {seed}"))
+    run = _Run(world, random, deployer, Random(f"feed of {seed}"), planned_input)
     counts = Counter[str]()
     try:
         until = loop.run(run.play())
@@ -150,12 +152,12 @@ def _simulate(seed: int, of_deployments: Random) -> Outcome:
 
 
 class _Run:
-    def __init__(self, world: World, random: Random, deployer: Deployer, of_feed: Random) -> None:
+    def __init__(self, world: World, random: Random, deployer: Deployer, of_feed: Random, workload: Workload) -> None:
         self.world: Final = world
         self._deployer: Final = deployer
         self.injected = Counter[str]()
         self._random: Final = random
-        self._workload: Final = workload(random, world.settings.clock)
+        self._workload: Final = workload
         self._kinds: Final[list[Nemesis]] = random.sample(KINDS, random.randint(2, len(KINDS)))
         self.cluster: Final = Cluster(world, random.choice([1, 1, 2, 2, 3]))
         self._helpdesk: Final = Helpdesk(world)
@@ -243,8 +245,8 @@ class _Run:
         return {one.number for one in complete if one.feeds.watched[SOURCE].complete >= until} == set(range(PARTITIONS))
 
     def _canaries_died(self) -> bool:
-        said = self.world.brokers.log.committed(_TOPICS.breaches)
-        breached = {one.key for one in said if decode_effect(one.value or b"").kind is Kind.BREACHED}
+        emitted = self.world.brokers.log.committed(_TOPICS.breaches)
+        breached = {one.key for one in emitted if decode_effect(one.value or b"").kind is Kind.BREACHED}
         return sum((key or b"").startswith(b"canary/") for key in breached) == PARTITIONS
 
 

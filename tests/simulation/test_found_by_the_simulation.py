@@ -34,7 +34,7 @@ _TOPICS = Topics("test")
 _FROM_THE_BEGINNING = Checkpoint(outputs=dict.fromkeys((_TOPICS.breaches, _TOPICS.escalations, _TOPICS.rejected), 0))
 
 
-def _letter(origin: bytes) -> Record:
+def _dead_letter(origin: bytes) -> Record:
     return Record(b"desk/1", b"{}", [(ORIGIN, origin)])
 
 
@@ -70,9 +70,9 @@ def _run(way: Callable[[_Owners], Awaitable[Any]]) -> Any:
 def test_dead_letters_of_input_that_is_not_committed_are_known_after_the_partition_is_live() -> None:
     async def way(owners: _Owners) -> set[bytes]:
         outputs = await owners.next()
-        await outputs.write({_TOPICS.rejected: [_letter(b"4@0")]})
+        await outputs.write({_TOPICS.rejected: [_dead_letter(b"4@0")]})
         outputs.finished(5, live=False)
-        await outputs.write({_TOPICS.rejected: [_letter(b"5@0")]})
+        await outputs.write({_TOPICS.rejected: [_dead_letter(b"5@0")]})
         outputs.finished(6, live=True)
         outputs.end_recovery()
         outputs.unknown_from(0)
@@ -85,7 +85,7 @@ def test_dead_letters_of_input_that_is_not_committed_are_known_after_the_partiti
 def test_dead_letters_of_the_owner_before_are_known_until_their_input_is_committed() -> None:
     async def way(owners: _Owners) -> list[set[bytes]]:
         before = await owners.next()
-        await before.write({_TOPICS.rejected: [_letter(b"4@0")]})
+        await before.write({_TOPICS.rejected: [_dead_letter(b"4@0")]})
         outputs = await owners.next()
         outputs.end_recovery()
         outputs.finished(5, live=True)

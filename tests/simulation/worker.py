@@ -136,7 +136,7 @@ class WorkerProcess:
 
     def _passing(self) -> float:
         """Work takes time, now more, now less."""
-        self.deployments.turn()
+        self.deployments.unit()
         chance = self._world.random.random()
         if chance < self._world.busy:
             self._busy += 0.12 if chance < self._world.busy / 8 else 0.012

@@ -69,7 +69,7 @@ def test_the_same_instant_in_another_offset_has_the_same_deadline(office: Engine
     assert due == {instant("2026-11-16 11:00", BERLIN)}
 
 
-def test_time_used_is_shown_on_the_clock_of_the_promise(office: Engine) -> None:
+def test_time_used_is_shown_on_the_clock_of_the_commitment(office: Engine) -> None:
     playback = Playback(office)
     friday = instant("2026-11-20 15:00", BERLIN)
     effects = list(playback.event("T-1", event(1, friday, "ticket.created", fields={"priority": "p2"})))

@@ -38,7 +38,7 @@ STEPS: Final = {(3, 11): 4_500, (3, 12): 4_280, (3, 13): 3_970}
 def life(number: int) -> list[Event]:
     """Opened, answered, discussed, pending, answered by the customer, worked on, handed over, solved."""
     fields = {"contract": "priority-support", "sender": "registered", "priority": f"p{1 + number % 4}", "channel": "email"}
-    told: list[tuple[str, dict[str, Any]]] = [
+    steps: list[tuple[str, dict[str, Any]]] = [
         ("ticket.created", {"fields": fields, "actor": "customer"}),
         ("comment.added", {"actor": "agent", "public": True}),
         ("comment.added", {"actor": "agent"}),
@@ -51,7 +51,7 @@ def life(number: int) -> list[Event]:
     at = 1_763_000_000_000_000 + number * 1_000_000
     return [
         Event(at=at + step * 9 * MINUTE, id=f"{number}-{step}", type=kind, source="desk", **rest)  # type: ignore[arg-type]
-        for step, (kind, rest) in enumerate(told)
+        for step, (kind, rest) in enumerate(steps)
     ]
 
 

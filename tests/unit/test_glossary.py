@@ -6,6 +6,7 @@ import ast
 import builtins
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,6 @@ from stream.sla.events import ERASURE, EVENT_TYPES
 
 ROOT = Path(__file__).parents[2]
 GLOSSARY = (ROOT / "docs/concepts/glossary.md").read_text("utf-8")
-MODULES = {path: ast.parse(path.read_text("utf-8")) for path in sorted((ROOT / "stream").rglob("*.py"))}
 
 RETIRED = {
     "absences": "suspensions",
@@ -45,14 +45,24 @@ RETIRED = {
 """Words that the code no longer uses, each with the term that replaced it."""
 
 
+@cache
+def modules() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text("utf-8")) for path in sorted((ROOT / "stream").rglob("*.py"))}
+
+
 def names_of_the_glossary() -> list[str]:
     """The names in backticks of the last column, in order."""
     rows = [line.rstrip(" |").rpartition(" | ")[2] for line in GLOSSARY.splitlines() if line.startswith("| ")]
     return [name for cell in rows for name in re.findall(r"`([^`]+)`", cell)]
 
 
-def identifiers(tree: ast.AST) -> set[str]:
+@cache
+def identifiers() -> dict[Path, set[str]]:
     """Every name that a module defines or uses."""
+    return {path: _names(tree) for path, tree in modules().items()}
+
+
+def _names(tree: ast.AST) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(tree):
         match node:
@@ -63,10 +73,11 @@ def identifiers(tree: ast.AST) -> set[str]:
     return found
 
 
+@cache
 def members() -> dict[str, set[str]]:
     """Class to its fields, methods and the attributes that it sets on ``self``."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for tree in MODULES.values():
+    for tree in modules().values():
         for class_ in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
             for node in ast.walk(class_):
                 match node:
@@ -79,9 +90,10 @@ def members() -> dict[str, set[str]]:
     return found
 
 
-IDENTIFIERS = {path: identifiers(tree) for path, tree in MODULES.items()}
-MEMBERS = members()
-EVERYWHERE = {name for found in IDENTIFIERS.values() for name in found} | {path.stem for path in MODULES}
+@cache
+def everywhere() -> set[str]:
+    """All names, and those of the files."""
+    return {name for found in identifiers().values() for name in found} | {path.stem for path in modules()}
 
 
 def test_every_row_of_the_glossary_names_something_in_the_code() -> None:
@@ -99,9 +111,9 @@ def test_a_name_of_the_glossary_exists_in_the_code(name: str) -> None:
     if name.startswith("breachwatch "):
         assert name.removeprefix("breachwatch ") in COMMANDS
     elif member:
-        assert member in MEMBERS[owner]
+        assert member in members()[owner]
     else:
-        assert name in EVERYWHERE or hasattr(builtins, name)
+        assert name in everywhere() or hasattr(builtins, name)
 
 
 @pytest.mark.parametrize("word", RETIRED)
@@ -110,9 +122,9 @@ def test_the_code_does_not_use_a_word_that_another_term_replaced(word: str) -> N
         return {part.lower() for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
 
     using = {
-        (str(path.relative_to(ROOT)), name) for path, found in IDENTIFIERS.items() for name in found if word in words(name)
+        (str(path.relative_to(ROOT)), name) for path, found in identifiers().items() for name in found if word in words(name)
     }
-    files = {str(path.relative_to(ROOT)) for path in MODULES if word in words(path.stem)}
+    files = {str(path.relative_to(ROOT)) for path in modules() if word in words(path.stem)}
     assert (using, files) == (set(), set()), f"the term is: {RETIRED[word]}"
 
 

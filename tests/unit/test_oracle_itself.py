@@ -28,8 +28,8 @@ def minute(text: str) -> int:
 
 
 def lines(policies: PolicySet, *events: Event, until: int = 2 * DAY) -> list[str]:
-    said = oracle(policies.policies, ALWAYS, events, until)
-    return [f"{one.kind.partition('.')[2]} {one.level}@{one.at / HOUR:g}h" for one in sorted(said, key=lambda one: one.at)]
+    emitted = oracle(policies.policies, ALWAYS, events, until)
+    return [f"{one.kind.partition('.')[2]} {one.level}@{one.at / HOUR:g}h" for one in sorted(emitted, key=lambda one: one.at)]
 
 
 def test_a_warning_and_a_breach_fall_on_their_minutes() -> None:
@@ -56,9 +56,9 @@ def test_paused_minutes_do_not_count() -> None:
 
 
 def test_a_breach_by_a_new_target_is_emitted_at_the_change_with_the_deadline_it_missed() -> None:
-    said = oracle(PLAIN.policies, ALWAYS, [created(0, "p2"), changed(6 * HOUR, priority="p1")], DAY)
+    emitted = oracle(PLAIN.policies, ALWAYS, [created(0, "p2"), changed(6 * HOUR, priority="p1")], DAY)
 
-    (breach,) = [one for one in said if one.kind == "commitment.breached"]
+    (breach,) = [one for one in emitted if one.kind == "commitment.breached"]
     assert (breach.at, breach.due_at) == (6 * HOUR, 4 * HOUR)
 
 
@@ -79,9 +79,9 @@ def test_levels_around_a_deadline_are_raised_in_order_and_released() -> None:
     policies = policy_set(
         commitment("resolution"), ladders=(ladder(("lead", share(75)), ("boss", after("2h")), on="resolution"),)
     )
-    told = lines(policies, created(0), changed(9 * HOUR, status="solved"))
+    emitted = lines(policies, created(0), changed(9 * HOUR, status="solved"))
 
-    assert [line for line in told if line.startswith("r")] == ["raised lead@3h", "raised boss@6h", "released boss@9h"]
+    assert [line for line in emitted if line.startswith("r")] == ["raised lead@3h", "raised boss@6h", "released boss@9h"]
 
 
 def test_an_instant_within_a_minute_is_refused() -> None:

@@ -70,7 +70,7 @@ def fences(document: str) -> list[tuple[str, str, str]]:
     return found
 
 
-def told(document: str) -> list[tuple[str, str]]:
+def stories_in(document: str) -> list[tuple[str, str]]:
     """Every story of a page with the policy that stands last before it."""
     pairs, policy = [], ""
     for _, kind, text in fences(document):
@@ -90,7 +90,7 @@ DOCUMENTS = (
 POLICIES = [
     pytest.param(text, id=heading) for document in DOCUMENTS for heading, kind, text in fences(document) if kind == "policy"
 ]
-STORIES = [pytest.param(*pair, id=pair[1].partition("\n")[0]) for document in DOCUMENTS for pair in told(document)]
+STORIES = [pytest.param(*pair, id=pair[1].partition("\n")[0]) for document in DOCUMENTS for pair in stories_in(document)]
 
 
 @pytest.mark.parametrize("fence", POLICIES)
@@ -113,7 +113,7 @@ def test_every_story_in_the_documents_comes_out_as_written(policy: str, text: st
 
 @pytest.mark.parametrize("metric", sorted(BUILT_IN))
 def test_every_built_in_metric_has_a_worked_example(metric: str) -> None:
-    assert any(f"{metric} " in text.partition("\nthen:")[2] for _, text in told("docs/guides/policy-examples.md"))
+    assert any(f"{metric} " in text.partition("\nthen:")[2] for _, text in stories_in("docs/guides/policy-examples.md"))
 
 
 @pytest.mark.parametrize("metric", sorted(BUILT_IN))

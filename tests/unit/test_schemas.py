@@ -66,8 +66,8 @@ def test_every_key_of_a_schema_is_described_where_it_is_not_obvious(contract: st
     bare = [
         name
         for part in (whole, *whole["$defs"].values())
-        for name, said in part.get("properties", {}).items()
-        if "description" not in said and name not in OBVIOUS
+        for name, part_schema in part.get("properties", {}).items()
+        if "description" not in part_schema and name not in OBVIOUS
     ]
 
     assert bare == []
@@ -123,7 +123,7 @@ def test_a_dead_letter_read_and_written_again_is_the_same_json(path: Path) -> No
     dead_letter = decode_rejected(path.read_bytes())
     again = json.loads(encode_rejected(dead_letter))
 
-    assert again == {name: said for name, said in written.items() if name != "value_bytes"}
+    assert again == {name: value for name, value in written.items() if name != "value_bytes"}
 
 
 @pytest.mark.parametrize("path", examples("feed-rejected", "valid"))

@@ -141,7 +141,7 @@ def test_a_checkpoint_states_why_no_worker_may_take_the_partition_over(checkpoin
 
 
 @pytest.mark.parametrize("newer", [codec.decode, codec.peek])
-def test_a_ticket_of_a_newer_layout_is_told_from_a_damaged_one(newer: Callable[[bytes], object]) -> None:
+def test_a_ticket_of_a_newer_layout_is_distinguished_from_a_damaged_one(newer: Callable[[bytes], object]) -> None:
     with pytest.raises(codec.NewerLayoutError):
         newer(bytes([NOW["ticket state"][-1] + 1]) + b"\x90")
     with pytest.raises(codec.CodecError) as damaged:
@@ -149,7 +149,7 @@ def test_a_ticket_of_a_newer_layout_is_told_from_a_damaged_one(newer: Callable[[
     assert not isinstance(damaged.value, codec.NewerLayoutError)
 
 
-def test_deployments_of_a_newer_form_are_told_from_damaged_ones() -> None:
+def test_deployments_of_a_newer_form_are_distinguished_from_damaged_ones() -> None:
     with pytest.raises(deployment.NewerFormError):
         deployment.decode_record(bytes([deployment.FORM + 1]) + b"sla\xb7")
     with pytest.raises(snapshot.NewerSnapshotError):

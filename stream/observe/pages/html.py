@@ -27,7 +27,7 @@ _LONGEST_WHOLE: Final = 14
 """The most characters of a word that a table never breaks. Ten columns of such words fit on a screen of 1280 pixels."""
 _TAG: Final = re.compile("<[^>]*>")
 _BASE: Final = b'<base href="/">'
-"""What the links of a page are relative to."""
+"""The base of the links of a page."""
 
 
 class Html(str):

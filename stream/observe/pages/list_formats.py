@@ -41,6 +41,9 @@ class _Row(msgspec.Struct):
     customer: str
     assignee: str
     timezone: str
+    level: str = ""  # an older release lacks it and what follows
+    notify: tuple[str, ...] = ()
+    acknowledged_at: str | None = None
 
 
 class _Page(msgspec.Struct):
@@ -80,13 +83,14 @@ def as_csv(view: ListView, links: TicketLinks) -> bytes:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([*_Row.__struct_fields__, "url"])
     for row in view.rows:
-        cells = [*_plain(row).values(), links.url(row.ticket)]
+        plain = _plain(row) | {"notify": ", ".join(row.notify)}
+        cells = [*plain.values(), links.url(row.ticket)]
         writer.writerow([_FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell for cell in cells])
     return text.getvalue().encode()
 
 
 def read_part(worker: str, body: bytes) -> ListPart:
-    """What another worker answered. Raises ValueError and OverflowError, also for what a page cannot show."""
+    """The answer of another worker. Raises ValueError and OverflowError, also for what a page cannot show."""
     page = msgspec.json.decode(body, type=_Page)
     rows = [
         ListRow(
@@ -102,12 +106,16 @@ def read_part(worker: str, body: bytes) -> ListPart:
             row.customer,
             row.assignee,
             row.timezone,
+            row.level,
+            row.notify,
+            None if row.acknowledged_at is None else parse_instant(row.acknowledged_at),
         )
         for row in page.rows
     ]
     for row in rows:  # its zones may be others than ours
         when(row.due_at or 0, row.timezone)
         when(row.paused_since or 0, row.timezone)
+        when(row.acknowledged_at or 0, row.timezone)
     return ListPart(worker, parse_instant(page.at), tuple(rows), page.matching, page.tickets, page.complete)
 
 
@@ -125,4 +133,7 @@ def _plain(row: ListRow) -> dict[str, Any]:
         "customer": row.customer,
         "assignee": row.assignee,
         "timezone": row.timezone,
+        "level": row.level,
+        "notify": row.notify,
+        "acknowledged_at": None if row.acknowledged_at is None else format_instant(row.acknowledged_at),
     }

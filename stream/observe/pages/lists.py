@@ -29,7 +29,7 @@ _LAST: Final = 1 << 62
 
 
 class ListQuery(NamedTuple):
-    """What was requested."""
+    """The parameters of a request."""
 
     name: str
     where: tuple[tuple[str, frozenset[str]], ...] = ()
@@ -55,10 +55,16 @@ class ListRow(NamedTuple):
     customer: str
     assignee: str
     timezone: str
+    level: str = ""
+    """The highest raised level of its escalation; empty: none is raised, or it is over."""
+    notify: tuple[str, ...] = ()
+    """The roles that the level notifies."""
+    acknowledged_at: int | None = None
+    """When the level was acknowledged; ``None``: nobody has since it was raised last."""
 
 
 class ListPart(NamedTuple):
-    """What one worker has of a list."""
+    """One worker's part of a list."""
 
     worker: str
     at: int

@@ -30,11 +30,11 @@ _ALL: Final = 5.0
 _MOST_BYTES: Final = 4 << 20
 _CHUNK: Final = 1 << 16
 _BROKEN: Final = (OSError, ValueError, ArithmeticError, RecursionError, HTTPException)
-"""What an answer that is none, or whose numbers are none, may raise."""
+"""The errors that an invalid answer may raise."""
 
 
 class Page(NamedTuple):
-    """What another worker answered."""
+    """The answer of another worker."""
 
     status: int
     body: bytes

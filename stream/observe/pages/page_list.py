@@ -20,6 +20,7 @@ _HEADS: Final = (
     ("Due", "due"),
     ("Ticket", "ticket"),
     ("Commitment", "commitment"),
+    ("Escalation", ""),
     ("Policy", "policy"),
     ("Priority", "priority"),
     ("Team", "team"),
@@ -103,6 +104,15 @@ def _left(time: int) -> str:
     return left(time) if time >= 0 else f"{left(-time)} over"
 
 
+def _escalation(one: ListRow) -> str:
+    if not one.level:
+        return ""
+    level = one.level + (f" ({', '.join(one.notify)})" if one.notify else "")
+    if one.acknowledged_at is None:
+        return tag("span", level, ", ", tag("span", "not acknowledged", class_="warn"))
+    return tag("span", level, ", acknowledged ", clock(one.acknowledged_at, one.timezone))
+
+
 def _row(one: ListRow, heads: list[str], links: TicketLinks) -> Html:
     url = links.url(one.ticket)
     name = tag("a", one.ticket, href=ticket_address(one.ticket)[1:])
@@ -115,6 +125,7 @@ def _row(one: ListRow, heads: list[str], links: TicketLinks) -> Html:
         "Due": "" if one.due_at is None else clock(one.due_at - one.due_at % 1_000_000, one.timezone),
         "Ticket": name,
         "Commitment": one.commitment,
+        "Escalation": _escalation(one),
         "Policy": one.policy,
         "Priority": one.priority,
         "Team": one.team,

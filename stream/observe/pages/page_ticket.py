@@ -6,7 +6,22 @@ from typing import TYPE_CHECKING, Final
 
 from stream.observe.pages.html import Html, document, pairs, row, table, tag
 from stream.observe.pages.page_worker import clock, masthead
-from stream.observe.pages.phrasing import SHOWN_BY_SPANS, cause, due, left, length, name_of, target, terms, waits, when, why
+from stream.observe.pages.phrasing import (
+    SHOWN_BY_SPANS,
+    by,
+    cause,
+    due,
+    left,
+    length,
+    name_of,
+    notifies,
+    release_reason,
+    target,
+    terms,
+    waits,
+    when,
+    why,
+)
 from stream.sla.effects import TIMER, Kind
 from stream.sla.erasure import ERASED
 from stream.sla.explain.explanation import Outcome, SpanKind
@@ -19,7 +34,7 @@ if TYPE_CHECKING:
     from stream.sla.explain.explanation import Deadline, Explanation, Moment, Span
 
 _SUMMARY: Final = ("Commitment", "State", "Due", "Time left", "Counted", "Paused", "Policy")
-_LEVELS: Final = ("Level", "State", "At", "Time left", "Policy")
+_LEVELS: Final = ("Level", "State", "At", "Time left", "Notifies", "Acknowledged", "Released", "Policy")
 _SPANS: Final = ("From", "To", "Length", "Counted", "What", "Why")
 _CLASSES: Final = {
     Outcome.BREACHED: "bad",
@@ -94,7 +109,8 @@ def _state(deadline: Deadline) -> Html:
         words = "paused" if now and now[-1] is SpanKind.PAUSED else "running"
     if deadline.provisional:
         words += f", provisional: {_words(deadline.provisional)}"
-    return tag("span", words, class_=_CLASSES.get(deadline.verdict))
+    over = deadline.acknowledged is not None or deadline.released is not None
+    return tag("span", words, class_=None if over else _CLASSES.get(deadline.verdict))
 
 
 def _words(reason: ProvisionalReason) -> str:
@@ -138,7 +154,34 @@ def _commitment(deadline: Deadline, explanation: Explanation) -> Html:
 
 
 def _level(deadline: Deadline, explanation: Explanation) -> Html:
-    return row(_LEVELS, (_name(deadline), _state(deadline), _due(deadline), _left(deadline, explanation), _policy(deadline)))
+    cells = (
+        _name(deadline),
+        _state(deadline),
+        _due(deadline),
+        _left(deadline, explanation),
+        notifies(deadline),
+        _acknowledged(deadline),
+        _released(deadline),
+        _policy(deadline),
+    )
+    return row(_LEVELS, cells)
+
+
+def _acknowledged(deadline: Deadline) -> str:
+    """Of a level that is not raised it is empty."""
+    acknowledged = deadline.acknowledged
+    if acknowledged is not None:
+        return tag("span", clock(acknowledged.at, deadline.timezone), by(acknowledged))
+    return "no" if deadline.verdict is Outcome.RAISED else ""
+
+
+def _released(deadline: Deadline) -> str:
+    released = deadline.released
+    if released is not None:
+        return tag("span", clock(released.at, deadline.timezone), release_reason(released))
+    if deadline.monitored_until is not None:
+        return tag("span", "monitored until ", clock(deadline.monitored_until, deadline.timezone))
+    return "no" if deadline.verdict is Outcome.RAISED else ""
 
 
 def _why(deadline: Deadline) -> Html:
@@ -152,6 +195,10 @@ def _why(deadline: Deadline) -> Html:
         ("Started", clock(deadline.began, zone)),
         ("Due", _due(deadline)),
     ]
+    if deadline.ladder:
+        entries.append(("Notifies", notifies(deadline)))
+    if deadline.verdict is Outcome.RAISED:
+        entries += [("Acknowledged", _acknowledged(deadline)), ("Released", _released(deadline))]
     if deadline.terms:
         entries.append(("Terms", terms(deadline)))
     if deadline.ended is not None:

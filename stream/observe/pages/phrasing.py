@@ -14,7 +14,7 @@ from stream.sla.explain.explanation import CALENDAR, DUE, Outcome, SpanKind
 from stream.sla.explain.terms import Term
 
 if TYPE_CHECKING:
-    from stream.sla.explain.explanation import Deadline, Span, Waiting
+    from stream.sla.explain.explanation import Acknowledgement, Deadline, Release, Span, Waiting
 
 SHOWN_BY_SPANS: Final = frozenset({Kind.PAUSED, Kind.RESUMED})
 """Kinds of effect that the spans show already."""
@@ -52,6 +52,23 @@ def target(deadline: Deadline) -> str:
     if deadline.due_after is not None and deadline.due_after != deadline.target:
         text += f": due when {length(deadline.due_after)} are counted"
     return text
+
+
+def notifies(deadline: Deadline) -> str:
+    """Return the roles that a level notifies, and the role that holds the escalation."""
+    held = f" (held by {deadline.owner})" if deadline.owner else ""
+    return (", ".join(deadline.notify) or "nobody") + held
+
+
+def by(acknowledgement: Acknowledgement) -> str:
+    """Return who acknowledged a level, as far as it is known; with a space in front unless it is empty."""
+    role = f" ({acknowledgement.role})" if acknowledgement.role else ""
+    return f" by {acknowledgement.actor}{role}" if acknowledgement.actor else role
+
+
+def release_reason(release: Release) -> str:
+    """Return why a level was released; with a space in front unless it is empty."""
+    return "" if release.reason is None else f" ({release.reason.replace('_', ' ')})"
 
 
 def terms(deadline: Deadline) -> str:
@@ -108,6 +125,8 @@ def due(deadline: Deadline, zone: str) -> str:
         return "none when it ended"
     if deadline.target is None and not deadline.ladder:
         return "none"
+    if deadline.acknowledged is not None:
+        return "none while acknowledged"
     now = [span.kind for span in deadline.spans if not span.expected]
     return "unknown while paused" if now and now[-1] is SpanKind.PAUSED else "unknown"
 

@@ -53,7 +53,8 @@ _REFUSED: Final = Answer(
 
 
 class Request(NamedTuple):
-    """What an answer depends on. ``path`` and ``query`` as the request has them, headers ``""`` where they are absent."""
+    """The parts of a request on which an answer depends. ``path`` and ``query`` as the request has them, headers ``""`` where
+    they are absent."""
 
     method: str
     path: str

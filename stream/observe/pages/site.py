@@ -60,7 +60,7 @@ class Pages(Protocol):
         """The page at a path, as the request has it; ``None`` if there is no such page."""
 
     def preview(self, record: bytes) -> Answer | None:
-        """What a deployment would do; ``None`` if there is nothing to deploy."""
+        """The impact of the proposed deployment; ``None`` if there is nothing to deploy."""
 
 
 class Site:

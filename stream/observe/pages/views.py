@@ -119,7 +119,7 @@ class TicketView(NamedTuple):
     """``merged``, ``deleted``, ``erased`` or empty."""
     explanation: Explanation
     gone_since: int | None = None
-    """When it was merged, deleted or erased."""
+    """The time at which it was merged, deleted or erased."""
 
 
 class Elsewhere(NamedTuple):
@@ -148,7 +148,7 @@ class RefusedPreviewError(Exception):
 
 
 Preview = Callable[[bytes], "Impact"]
-"""What a deployment would do to the tickets of a worker, by its record. Raises RefusedPreviewError, UnavailableError."""
+"""The impact of a deployment, given by its record, on the tickets of a worker. Raises RefusedPreviewError, UnavailableError."""
 
 
 class View(Protocol):
@@ -157,7 +157,7 @@ class View(Protocol):
     def worker(self) -> WorkerView: ...
 
     def listed(self, query: ListQuery) -> ListPart:
-        """What this worker has of a list."""
+        """This worker's part of a list."""
         ...
 
     def neighbours(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.pull.api import Api, Document, Page, payload
-from stream.pull.client import ForbiddenError, MissingError, RefusedError
+from stream.pull.errors import ForbiddenError, MissingError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

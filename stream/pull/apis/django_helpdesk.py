@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from stream.pull.api import Api, Document, Page, basic, payload
-from stream.pull.client import MissingError, instant_of
+from stream.pull.client import instant_of
+from stream.pull.errors import MissingError
 from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _OPEN: Final = "1,2"
 """Open and reopened."""
 _DIGEST: Final = 8
 _MERGED: Final = "[Merged from #"
-"""How the title of a follow-up begins that a merge has brought from another ticket."""
+"""The beginning of the title of a follow-up that a merge has brought from another ticket."""
 
 _Ticket = dict[str, Any]
 
@@ -56,7 +57,7 @@ class _Tickets:
         self._seen = dict[int, bytes]()
         """The state of each ticket that was open in the pass before, as a hash."""
         self._known = self.look_back
-        """How long after the beginning of a pass tickets may have been created that a pass before has seen, microseconds."""
+        """A pass may have seen tickets that were created up to this long after it began, microseconds."""
 
     async def pages(self, since: int) -> AsyncIterator[Page]:
         followed, open_before = await self._followed_up(since), set(self._seen)

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.pull.api import Api, Document, Page, basic, payload
-from stream.pull.client import MissingError, instant_of
+from stream.pull.client import instant_of
+from stream.pull.errors import MissingError
 from stream.pull.pages import by_time, document_pages, updated_at
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from stream.pull.api import Api, Cursor, Document, Page, basic, payload
-from stream.pull.client import ForbiddenError, MissingError, instant_of
+from stream.pull.client import instant_of
+from stream.pull.errors import ForbiddenError, MissingError
 from stream.pull.lookup import Lookup
 from stream.pull.pages import by_time, document_pages
 
@@ -30,7 +31,7 @@ _SIZE: Final = 100
 _RESOURCE: Final = "issues"
 _FIELDS: Final = "*navigable,created,updated,creator,reporter,assignee,priority,labels,status,issuetype,project"
 _NEAR: Final = timedelta(hours=2)
-"""How near to a change of the clocks a local time may be one that occurs twice, or never."""
+"""The greatest distance from a change of the clocks at which a local time may occur twice, or never."""
 _AGENT_ROLES: Final = ("Service Desk Team", "Administrators")
 
 _Record = dict[str, Any]
@@ -53,7 +54,7 @@ class _Issues:
         """``/rest/api/3`` of Cloud, ``/rest/api/2`` of Data Center."""
         self._zone = ZoneInfo("UTC")
         self._token = ""
-        """Where the next page of a search of Cloud begins."""
+        """The start of the next page of a search of Cloud."""
 
     @property
     def _cloud(self) -> bool:

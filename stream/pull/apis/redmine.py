@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.pull.api import Api, Cursor, Document, Page
-from stream.pull.client import ForbiddenError, MissingError, instant_of
+from stream.pull.client import instant_of
+from stream.pull.errors import ForbiddenError, MissingError
 from stream.pull.lookup import Lookup
 from stream.pull.pages import by_time, document_pages
 

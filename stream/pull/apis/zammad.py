@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.pull.api import Api, Document, Page, basic, payload
-from stream.pull.client import ForbiddenError, MissingError, instant_of
+from stream.pull.client import instant_of
+from stream.pull.errors import ForbiddenError, MissingError
 from stream.pull.pages import by_time, document_pages, updated_at
 from stream.wire.instants import format_instant
 

@@ -16,12 +16,14 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.pull.api import Api, Cursor, Document, Page, basic, payload
-from stream.pull.client import RefusedError, instant_of
+from stream.pull.client import instant_of
+from stream.pull.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
-    from stream.pull.client import Client, Pace
+    from stream.pull.client import Client
+    from stream.pull.pacing import Pace
 
 _PER_MINUTE: Final = 10
 _LATEST: Final = 61

@@ -30,7 +30,7 @@ class Assignor(PartitionAssignor):  # type: ignore[misc]  # Faust ships no types
 
     @property
     def _metadata(self) -> Any:
-        """What a member sends: the leader reads its address, and its partitions so that it can keep them."""
+        """The metadata of a member: the leader reads its address, and its partitions so that it can keep them."""
         return ClientMetadata(
             assignment=self._assignment,
             url=str(self._url),

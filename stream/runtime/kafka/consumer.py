@@ -4,6 +4,8 @@ The agent gets one event for each fetched batch of a partition. The value of the
 acknowledged is not committed; ``Consumer.finish`` determines the offset. During the restoration of a partition, the changelog
 records of a fetch go to the store at once. ``docs/internals/adr/0001-consumer.md`` has the reasons, and
 ``tests/unit/runtime/test_transport.py`` tests the internals of Faust and aiokafka on which this relies.
+
+Longer than 250 lines because it overrides one class of Faust.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 _BATCHES_AHEAD: Final = 8
 """The most batches that wait for processing. More would cost memory and delay a rebalance."""
 _FETCH_WAIT_MS: Final = 250
-"""How long the broker may delay an empty fetch. Faust's 1500 would delay every start and rebalance as much."""
+"""The longest delay of an empty fetch by the broker. Faust's 1500 would delay every start and rebalance as much."""
 _POLL_SECONDS: Final = 0.25
 
 

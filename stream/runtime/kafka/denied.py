@@ -42,7 +42,7 @@ class Operation(IntEnum):
 
 
 class Kind(StrEnum):
-    """What a permission is on, as ``kafka-acls.sh`` names it."""
+    """The kind of resource that a permission is on, as ``kafka-acls.sh`` names it."""
 
     TOPIC = "topic"
     GROUP = "group"

@@ -7,6 +7,8 @@ Clients ask for a token whenever they connect, so a token is used again while it
    tried in the meantime fail with the same error.
 
 No text and no representation has a token or the client's secret.
+
+Longer than 250 lines because the request for a token and the evaluation of its answer are one protocol.
 """
 
 from __future__ import annotations
@@ -85,7 +87,7 @@ class _Token:
 
 @dataclass(frozen=True, slots=True)
 class _Endpoint:
-    """How to ask for a token."""
+    """The endpoint of a token, and the credentials."""
 
     url: str
     client_id: str
@@ -95,7 +97,7 @@ class _Endpoint:
 
 
 class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka ships no types mypy could follow
-    """What clients ask for their token and for the SASL extensions. Raises TokenError."""
+    """Gives clients their token and the SASL extensions. Raises TokenError."""
 
     def __init__(self, extensions: tuple[tuple[str, str], ...]) -> None:
         self._extensions: Final = extensions
@@ -242,7 +244,7 @@ def _lifetime(token: str) -> float:
 
 
 def tokens_of(settings: Settings) -> Tokens:
-    """What gives the clients with these settings their tokens; the same object for the same settings."""
+    """The source of tokens for the clients with these settings; the same object for the same settings."""
     if settings.sasl_oauth_token_file:
         return FileTokens(Path(settings.sasl_oauth_token_file), settings.sasl_oauth_extensions)
     endpoint = _Endpoint(

@@ -1,4 +1,4 @@
-"""Which permissions the account of a worker lacks, found out before its first event.
+"""Finds the permissions that the account of a worker lacks, before its first event.
 
 Kafka refuses an operation only when it is tried: a worker without the permission to write escalations runs until the first one,
 and without the permission to read its outputs it starts once and never again. But a broker also reports what an account may do.
@@ -105,7 +105,7 @@ class _MetadataRequest(Request[_MetadataStruct]):  # type: ignore[misc]
 
 
 def needed(topics: Topics) -> dict[str, tuple[Operation, ...]]:
-    """What a worker does with each topic. It writes to the log of deployments only where nothing was ever deployed."""
+    """The operations of a worker on each topic. It writes to the log of deployments only where nothing was ever deployed."""
     ours = (topics.breaches, topics.escalations, topics.rejected, topics.changelog)
     return {topics.events: _READS, **dict.fromkeys(ours, _READS_AND_WRITES), topics.policies: _READS}
 
@@ -138,7 +138,8 @@ async def missing_on_topics(
 
 
 async def _lacking(admin: Any, wanted: Mapping[str, tuple[Operation, ...]]) -> list[DeniedError]:
-    """What the account may not do with each topic. Raises NotImplementedError if the broker is too old to report it."""
+    """The operations on each topic that the account may not perform. Raises NotImplementedError if the broker is too old to
+    report it."""
     lacking = []
     for topic in (await admin._send_request(_MetadataRequest(list(wanted)))).to_object()["topics"]:
         name = topic["topic"]

@@ -221,7 +221,7 @@ class PolicyLog:
         return ReadLog(deployed, values, tuple(void), end)
 
     def cut(self, what: str) -> str:
-        """What to report of a log that has lost records."""
+        """A report of a log that has lost records."""
         return (
             f"the log of deployments (topic {self.topic}) {what}: records were deleted, or the address of the brokers "
             "leads to another cluster; check the address; if it is right, what was in force is not known: start under a new "
@@ -243,5 +243,5 @@ async def deploy_first(policy_log: PolicyLog, found: ReadLog, policies: PolicySe
 
 
 def newer(void: Void) -> str:
-    """What to report of a record that only a newer release can read."""
+    """A report of a record that only a newer release can read."""
     return f"{void.text}; a newer breachwatch wrote it, and this is {__version__}: run `pip install --upgrade breachwatch`"

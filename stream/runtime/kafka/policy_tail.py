@@ -33,7 +33,7 @@ class Tail:
         self.offset = offset
         """Of the record that comes next."""
         self.behind = 0
-        """How many offsets lie between that and the end of the log, as far as it is known."""
+        """The number of offsets between that and the end of the log, as far as it is known."""
         self._policy_log: Final = policy_log
         self._answered = time.monotonic()
 

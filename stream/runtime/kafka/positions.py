@@ -26,7 +26,7 @@ class Marker:
 
 
 class Batch(NamedTuple):
-    """What one fetch brought of one partition of ``ticket-events``."""
+    """The result of one fetch from one partition of ``ticket-events``."""
 
     records: list[Any]
     """aiokafka's ``ConsumerRecord``: key, value, offset, headers. Empty: there is nothing left to read."""
@@ -65,7 +65,7 @@ class Positions:
         self.finished[tp] = batch.end
 
     def to_commit(self, owned: Collection[TP], committed: Mapping[TP, int | None]) -> dict[TP, int]:
-        """What is finished of these partitions and not committed."""
+        """The offsets of these partitions that are finished and not committed."""
         return {tp: end for tp, end in self.finished.items() if tp in owned and end != committed.get(tp)}
 
     def forget(self) -> None:

@@ -104,7 +104,7 @@ class Publisher:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast event time passes."""
+    """The speed of event time."""
 
     speed: float | None
     """Seconds of event time in a second; ``None`` is as fast as the broker accepts them."""

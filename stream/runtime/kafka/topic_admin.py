@@ -1,4 +1,7 @@
-"""Creates the topics on a Kafka cluster, and checks their partitions and settings."""
+"""Creates the topics on a Kafka cluster, and checks their partitions and settings.
+
+Longer than 250 lines because creating and checking share the requests for metadata and settings.
+"""
 
 from __future__ import annotations
 
@@ -199,7 +202,7 @@ async def _partition_counts(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpe
 
 
 class Metadata(NamedTuple):
-    """What a broker knows of the cluster and of some topics."""
+    """The facts that a broker reports about the cluster and some topics."""
 
     cluster: str
     """The id of the cluster."""

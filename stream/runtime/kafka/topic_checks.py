@@ -35,7 +35,7 @@ class ClusterTopics:
     """By name. A missing topic is not in it."""
 
     def growth(self, partitions: int | None) -> str:
-        """What it means that the input has got more partitions than the tickets are in; empty: it has not.
+        """Advice for an input that has got more partitions than the tickets are in; empty: it has not.
 
         It is the only advice then. Whatever else could be advised would make the topics fit together without moving the
         tickets. ``partitions``: as configured.
@@ -149,7 +149,7 @@ class ClusterTopics:
         return f"kafka-configs.sh --bootstrap-server {self.bootstrap} --alter --topic {topic} --add-config {name}={value}"
 
     def _again(self, name: str, partitions: int | None) -> str:
-        """How to make an empty topic anew."""
+        """The commands that make an empty topic anew."""
         delete = f"kafka-topics.sh --bootstrap-server {self.bootstrap} --delete --topic {name}"
         return f"run `{delete}` and then `{self._create(partitions)}`"
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _WAIT_MS: Final = 200
 _FETCH_BYTES: Final = 4 * 1024 * 1024
 _METADATA_AGE_MS: Final = 60_000
-"""How soon a partition is noticed that somebody adds."""
+"""The time after which a new partition is noticed."""
 
 
 class Place(Enum):

@@ -32,7 +32,7 @@ class OtherClusterError(Exception):
 
 
 class TopicWatch:
-    """What is wrong with the topics, as of the last answer of the cluster."""
+    """The problems of the topics, as of the last answer of the cluster."""
 
     def __init__(self, topics: Topics, partitions: int) -> None:
         """``partitions``: the partitions of the input that workers read."""

@@ -3,6 +3,8 @@
 All topics with tickets have the same number of partitions, and the records of a ticket have the same partition number in each
 of them. So one worker owns the input, the state and the output of a ticket together. The log of deployments is not about
 tickets. It has one partition, because the order of its records decides what is in force.
+
+Longer than 250 lines because it is one table of topics.
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ class Topics:
     app_id: str
     prefix: str = ""
     rejected_retention_ms: int = 7 * _DAY_MS
-    """How long rejected records and payloads are kept: they may have text that people wrote."""
+    """The retention of rejected records and payloads: they may have text that people wrote."""
 
     def __post_init__(self) -> None:
         for spec in (*self.specs(), *self.optional_specs()):
@@ -116,12 +118,12 @@ class Topics:
 
     @property
     def feed_state(self) -> str:
-        """Where each feed that is pulled has come to. It is not a worker's, and so has no ``app_id``."""
+        """The cursor of each feed that is pulled. It is not a worker's, and so has no ``app_id``."""
         return f"{self.prefix}feed-state"
 
     @property
     def notify_state(self) -> str:
-        """What each destination of notifications was sent."""
+        """The messages that each destination was sent."""
         return f"{self.prefix}notify-state"
 
     def notify_group(self, destination: str) -> str:
@@ -130,7 +132,7 @@ class Topics:
 
     @property
     def writeback_state(self) -> str:
-        """What the helpdesks were given of each ticket."""
+        """The values that the helpdesks were given of each ticket."""
         return f"{self.prefix}writeback-state"
 
     @property

@@ -36,7 +36,8 @@ _BREACHED: Final = Kind.BREACHED
 
 
 def expiration(ended: int | None, retention: int | None, watermark: int = 0) -> int | None:
-    """When a ticket is to be forgotten, by the feed's time, epoch microseconds; ``None``: not yet, for it is open, or never.
+    """The instant at which a ticket is forgotten, by the feed's time, epoch microseconds; ``None``: not yet, for it is open, or
+    never.
 
     ``ended``: as ``State.ended``. ``retention`` in microseconds; ``None``: for ever. ``watermark``: of the feed when the ticket
     was changed last. A ticket that ended long ago is kept for a while: more of its history may be on the way.
@@ -47,7 +48,7 @@ def expiration(ended: int | None, retention: int | None, watermark: int = 0) -> 
 
 
 def retention_of(settings: Settings, *, deleted: bool) -> int | None:
-    """How long a ticket is kept as it is (microseconds); ``None``: for ever. ``deleted``: as ``is_deleted``."""
+    """The time for which a ticket is kept as it is (microseconds); ``None``: for ever. ``deleted``: as ``is_deleted``."""
     if not deleted or settings.deleted_retention is None:
         return settings.retention
     return settings.deleted_retention if settings.retention is None else min(settings.deleted_retention, settings.retention)
@@ -89,7 +90,7 @@ class Changes:
         self.unmeasured: Final[set[str]] = set()
         """Ids of effects that were true before the event arrived that shows them: the delay is the feed's."""
         self.woken = 0
-        """How often a ticket was changed without an event, or forgotten."""
+        """The number of times that a ticket was changed without an event, or forgotten."""
         self.unbuilt = 0
         """Rows of a deployment that could not be built because the history of a ticket is cut."""
         self.cut = 0

@@ -46,7 +46,7 @@ _BREACHES: Final = frozenset(kind for kind in Kind if kind.topic is Topic.BREACH
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What the units of work of all partitions share."""
+    """The dependencies that the units of work of all partitions share."""
 
     settings: Settings
     topics: Topics

@@ -1,10 +1,16 @@
-"""Which engine judges a ticket in a unit of work: with which deployments, which gaps of the input and which stale feeds."""
+"""Selects the engine that judges a ticket in a unit of work: its deployments, its gaps of the input and its stale feeds.
+
+A ticket that is judged by an older deployment than the newest is swept again: it may have passed the newest one without
+meeting it, and nothing may ever wake it again.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from stream.runtime.partition.sweep import Sweep
 from stream.runtime.settings import ClockMode
+from stream.runtime.timers import TimerQueue
 from stream.sla.policy.timeline import NEVER
 
 if TYPE_CHECKING:
@@ -44,8 +50,19 @@ class Engines:
         engine = self._until.get(number)
         if engine is None:
             engine = self._until[number] = self.current.as_of(number)
-        self.judged_by[key] = number
+        if key not in self.judged_by:
+            self.judged_by[key] = number
+            if number < self.newest:
+                self.sweep_again(key, number)
         return engine
+
+    def sweep_again(self, key: bytes, deployment: int) -> None:
+        """Sweep a ticket that is judged by an older ``deployment`` than the newest."""
+        shard, newest = self._shard, self.newest
+        if shard.sweep is not None and shard.sweep.number == newest:
+            shard.sweep.add(key)
+        elif shard.swept == newest:
+            shard.swept, shard.sweep = deployment, Sweep(newest, (key,), TimerQueue())
 
     def lost(self) -> None:
         """The shard has a new gap in its input."""

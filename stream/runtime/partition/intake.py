@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stream.runtime.kafka.positions import Marker
 from stream.runtime.kafka.transport import Record
-from stream.runtime.partition.sweep import Sweep
 from stream.runtime.recovery.output_recovery import origin
 from stream.runtime.recovery.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
-from stream.runtime.timers import TimerQueue
 from stream.sla.events import ERASURE
 from stream.sla.policy.date_problems import WrongDate, wrong_dates
 from stream.sla.step import Outcome
@@ -107,8 +105,8 @@ class Intake:
             changes.keep(key, state, step)
             if arrived:
                 changes.shown_by_arrival(key, step, shard.past_on_arrival.get(key, 0), arrived)
-            if step.state.head.deployment != engines.newest:
-                self._sweep_again(key, step.state.head.deployment)
+            if step.state.head.deployment != engines.newest:  # the event may be from before the newest deployment
+                engines.sweep_again(key, step.state.head.deployment)
 
     def _receive(self, event: Event) -> None:
         """Time has come to the event, and so has its source; an erasure states nothing about either."""
@@ -150,14 +148,6 @@ class Intake:
             if wrong not in known:
                 known.add(wrong)
                 self.wrong_dates[wrong] = ticket, event.id
-
-    def _sweep_again(self, key: bytes, deployment: int) -> None:
-        """An event from before the newest deployment came after the sweep. ``deployment``: which judges the ticket."""
-        shard, newest = self._shard, self._engines.newest
-        if shard.sweep is not None and shard.sweep.number == newest:
-            shard.sweep.add(key)
-        elif shard.swept == newest:
-            shard.swept, shard.sweep = deployment, Sweep(newest, (key,), TimerQueue())
 
     def _reject(self, record: Any, rejected: Rejected) -> None:
         dead_letter = encode_rejected(

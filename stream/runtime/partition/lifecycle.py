@@ -26,7 +26,7 @@ from typing import Final
 
 
 class State(Enum):
-    """What a partition is doing."""
+    """The state of a partition."""
 
     CREATED = auto()
     """The partition is taken over, its tickets are restored, and no unit of work has begun."""

@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 
 class TicketIndex(NamedTuple):
-    """What is known of a partition's tickets without decoding them."""
+    """An index of a partition's tickets that needs none of them decoded."""
 
     timers: TimerQueue
-    """When to wake which ticket."""
+    """The next wake-up of each ticket."""
     expirations: TimerQueue
-    """When to forget which closed ticket, by the feed's time."""
+    """The expiration of each closed ticket, by the feed's time."""
     open_counts: OpenCommitmentCounts
     """The open commitments of the tickets, counted."""
     lists: TicketLists
@@ -49,7 +49,7 @@ class TicketIndex(NamedTuple):
 
 
 class Logs(NamedTuple):
-    """Where what comes of a partition becomes durable."""
+    """The logs in which the results of a partition become durable."""
 
     outputs: Outputs
     changelog: Changelog
@@ -77,9 +77,9 @@ class Shard:
         self.outputs, self.changelog = logs
         self.life: Final = Lifecycle(self.number)
         self.misspelt: Final[set[Misspelling]] = set()
-        """What was logged already: values of tickets that differ from what policies name in spelling alone."""
+        """Values that were logged already: those of tickets that differ from the policies' names in spelling alone."""
         self.wrong_dates: Final[set[WrongDate]] = set()
-        """What was logged already: fields from which a clock cannot start."""
+        """Fields that were logged already: a clock cannot start from them."""
         self.sweep: Sweep | None = None
         """Under way; ``None``: no deployment is waiting for one, or the clock has not passed it yet."""
         self.swept = checkpoint.swept
@@ -92,7 +92,8 @@ class Shard:
         self.gaps = checkpoint.gaps
         """Records of the input that were gone before they were read."""
         self.since: Final = checkpoint.since
-        """When breachwatch first had the partition: what was in the input by then arrives at that instant; 0: not known."""
+        """The instant at which breachwatch first had the partition: the input up to then arrives at that instant; 0: not known.
+        """
         self.feeds: Final[Feeds[bytes]] = Feeds(settings.feed_lag_limit, checkpoint.feeds, checkpoint.received)
         """The sources of the input, and the tickets that wait for them."""
         for key, state in index.unconfirmed:
@@ -100,13 +101,13 @@ class Shard:
         self.watermark = checkpoint.watermark
         """The newest instant the feed has shown in this partition; 0: none."""
         self.cursor = 0
-        """Which record of the batch in hand is next."""
+        """The index of the next record of the batch in hand."""
         self.catch_up_to = 0
-        """Where the input ended at the release: processed up to there, the partition is live."""
+        """The end of the input at the release: processed up to there, the partition is live."""
         self.past_on_arrival: dict[bytes, int] = {}
         """Record keys of tickets whose next instant was past when their newest event arrived, to that arrival."""
         self.suspensions: int | None = None
-        """How often this process had been away when the partition was last known to be ours; ``None``: not asked yet."""
+        """The number of this process's suspensions when the partition was last known to be ours; ``None``: not checked yet."""
         self._clock_is_feed = settings.clock is ClockMode.EVENT
         self._grace = settings.grace
         self._partitions = settings.partitions
@@ -126,7 +127,7 @@ class Shard:
         return self._clock_is_feed or not self.live
 
     def clock(self, wall: int) -> int:
-        """What time it is for deadlines of this partition. ``wall``: the machine's clock."""
+        """The clock for deadlines of this partition. ``wall``: the machine's clock."""
         if self._clock_is_feed:
             return self.watermark
         passed = wall - self._grace
@@ -159,7 +160,7 @@ class Shard:
         return self.live and (soonest is None or soonest > clock) and self.swept >= timeline.in_force(clock - 1).number
 
     def checkpoint(self, committed: int) -> Checkpoint:
-        """What is known of the partition as a whole. ``committed``: the input offset that the group has committed."""
+        """The checkpoint of the partition as a whole. ``committed``: the input offset that the group has committed."""
         return Checkpoint(
             self.watermark,
             self.outputs.unknown_from(committed),

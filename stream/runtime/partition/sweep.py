@@ -10,7 +10,7 @@
 5. The last unit of work writes the number of the deployment into the checkpoint. After a crash the sweep begins again, and
    finds the tickets that it had reached in order.
 6. An event from before the deployment may arrive after the sweep has passed its ticket, or when the sweep is over. The ticket
-   is then swept again.
+   is then swept again. So is a ticket that an owner judges by what its predecessor knew, to find its effects again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Sweep:
         self._timers: Final = timers
         self._heap, self._of_slot = timers.snapshot()
         self._untimed = len(tickets) - len(timers)
-        """How many of ``_others`` wait for nothing."""
+        """The number of ``_others`` that wait for nothing."""
         self._others: Final = [*tickets][::-1]
         """After those of the heap. Whoever has got an instant since has met the deployment, or is in ``_again``."""
         self._again: Final[list[bytes]] = []

@@ -39,7 +39,7 @@ class PartitionTask:
         self.shard: Final = shard
         self.life: Final = shard.life
         self.units = 0
-        """How many units of work are over."""
+        """The number of units of work that are over."""
         self._context = context
         self._inbox: deque[EventT] = deque()
         self._stir = asyncio.Event()

@@ -1,4 +1,4 @@
-"""When a unit of work yields to other tasks, and when it ends."""
+"""Decides when a unit of work yields to other tasks, and when it ends."""
 
 from __future__ import annotations
 

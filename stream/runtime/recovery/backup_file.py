@@ -147,7 +147,7 @@ def read_backup(path: Path) -> Iterator[Line]:
 
 
 class Summary(msgspec.Struct):
-    """What a whole backup holds."""
+    """The contents of a whole backup."""
 
     head: Head
     checkpoints: dict[int, bytes] = {}

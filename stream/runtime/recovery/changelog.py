@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Changelog:
-    """What the owner of a partition writes."""
+    """Writes the changelog of a partition as its owner."""
 
     def __init__(self, clients: Clients, topic: str, partition: int, producer: Producer, store: Store) -> None:
         self._clients: Final = clients

@@ -45,7 +45,7 @@ def with_gap(gaps: tuple[Gap, ...], gap: Gap) -> tuple[Gap, ...]:
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """How far the feed and the outputs of a partition were when its tickets were written."""
+    """The progress of the feed and the outputs of a partition when its tickets were written."""
 
     watermark: int = 0
     """The newest instant the feed has shown, epoch microseconds; 0: none."""
@@ -57,11 +57,12 @@ class Checkpoint(msgspec.Struct, frozen=True):
     deployed: int = 0
     """The newest deployment that the owner knew."""
     appended: int = 0
-    """When that came into the log (epoch microseconds); 0: not known."""
+    """The time at which that was appended to the log (epoch microseconds); 0: not known."""
     since: int = 0
-    """When the partition was first taken over (epoch microseconds): no event arrived for breachwatch before; 0: not known."""
+    """The time of the first takeover of the partition (epoch microseconds): no event arrived for breachwatch before; 0: not
+    known."""
     partitions: int = 0
-    """How many partitions the tickets of all partitions were divided into; 0: not stated."""
+    """The number of partitions that the tickets of all partitions were divided into; 0: not stated."""
     moving_to: int = 0
     """Into how many they are being divided anew (``stream.runtime.recovery.repartition``); 0: they are not."""
     restoring: bool = False

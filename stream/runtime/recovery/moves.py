@@ -1,4 +1,5 @@
-"""Where the tickets of an installation belong when its input has got more partitions, and what each partition knows then."""
+"""Finds the tickets that belong elsewhere when the input of an installation has got more partitions, and the checkpoint of each
+partition after the move."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ class RepartitionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Where tickets are, and where they belong."""
+    """The present and the right places of tickets."""
 
     before: int
     """Partitions from before."""
@@ -41,7 +42,7 @@ def home(key: bytes, partitions: int) -> int:
 
 
 def moves(found: Mapping[int, StoredPartition], before: int, after: int) -> Moves:
-    """Which tickets move. Raises RepartitionError when tickets are where their keys do not belong."""
+    """The tickets that move. Raises RepartitionError when tickets are where their keys do not belong."""
     plan = Moves(before, after, sum(len(partition.tickets) for partition in found.values()))
     astray = []
     for number, partition in found.items():

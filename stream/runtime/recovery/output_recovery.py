@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 
 class _Stated(msgspec.Struct):
-    """What is read of an effect. Not more: before a rollback a newer release may have published kinds that this one lacks."""
+    """The part of an effect that is read. Not more: before a rollback a newer release may have published kinds that this one
+    lacks."""
 
     at: str
     cause: str

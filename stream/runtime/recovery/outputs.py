@@ -84,7 +84,8 @@ class Outputs:
         self._origins = []
 
     def end_recovery(self) -> None:
-        """What a predecessor emitted and its tickets did not know has arisen again, and was held back, or never will."""
+        """Forget the effects that a predecessor emitted and its tickets did not know: each has arisen again and was held back,
+        or never will."""
         self.recovered = True
         # Not so its dead letters and ours: a rebalance brings input that is not committed once more.
         self._origins += self._found_origins

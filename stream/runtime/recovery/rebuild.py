@@ -37,12 +37,12 @@ class RebuildError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """What a rebuild reads."""
+    """The input of a rebuild."""
 
     events: int
     """Records of the input."""
     since: int
-    """When the oldest of them arrived, epoch microseconds; 0: there are none."""
+    """The arrival of the oldest of them, epoch microseconds; 0: there are none."""
     lost: int
     """Records at the beginning of the input that are gone."""
     begins: dict[int, int]
@@ -114,7 +114,7 @@ async def rebuild(cluster: Cluster, planned: Rebuild, now: int) -> None:
 
 
 async def _oldest(consumer: Any, begins: dict[Any, int], ends: dict[Any, int]) -> int:
-    """When the oldest of the first records of the partitions arrived, epoch microseconds; 0: there are none."""
+    """The arrival of the oldest of the partitions' first records, epoch microseconds; 0: there are none."""
     spans = {tp: (begin, min(begin + 1, ends[tp])) for tp, begin in begins.items()}
     found = [record.timestamp * 1_000 async for record in records_between(consumer, spans)]
     return min(found, default=0)

@@ -54,7 +54,7 @@ class RestoreError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a restore would do."""
+    """The planned steps of a restore."""
 
     summary: Summary
     same_input: bool

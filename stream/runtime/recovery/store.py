@@ -50,7 +50,7 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
         """
         tickets, outdated = self.of(partition), self._outdated.setdefault(partition, set())
         reached, epoch = self._offsets.get(partition, -1), self.epoch(partition)
-        headers, its, renewed = None, 0, False
+        headers, writer_epoch, renewed = None, 0, False
         for record in records:
             offset, key, value = record.offset, record.key, record.value
             if offset <= reached or key is None:
@@ -58,11 +58,11 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
             reached = offset
             # Thousands of records in a row are by one owner.
             if record.headers != headers:
-                headers, its = record.headers, epoch_of(record)
-            if its < epoch and (key in tickets or key == CHECKPOINT_KEY):
+                headers, writer_epoch = record.headers, epoch_of(record)
+            if writer_epoch < epoch and (key in tickets or key == CHECKPOINT_KEY):
                 outdated.add(key)
                 continue
-            epoch = max(epoch, its)
+            epoch = max(epoch, writer_epoch)
             if key == CHECKPOINT_KEY:
                 self._checkpoints[partition] = value
                 continue

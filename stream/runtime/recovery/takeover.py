@@ -44,7 +44,7 @@ _LOOK_EVERY: Final = 0.05
 
 
 class Assignment(NamedTuple):
-    """What a rebalance gave this worker."""
+    """The result of a rebalance for this worker."""
 
     owned: frozenset[TP]
     """Partitions of the input."""
@@ -117,20 +117,20 @@ async def take_over(
         return
     # 7
     staying = [task.shard for task in tasks.values()]
-    begun = {
+    first_checkpoints = {
         number: msgspec.structs.replace(
             checkpoints[number], outputs=outputs[number].unknown_from(0), partitions=context.settings.partitions
         )
         for number in changelogs
     }
     await asyncio.gather(
-        *(changelog.begin(assignment.generation, begun[number]) for number, changelog in changelogs.items()),
+        *(changelog.begin(assignment.generation, first_checkpoints[number]) for number, changelog in changelogs.items()),
         *(shard.changelog.begin(assignment.generation, shard.checkpoint(0)) for shard in staying),
     )
     for tp in new:
         number = tp.partition
         logs = Logs(outputs[number], changelogs[number])
-        shard = Shard(context.settings, tp, restored.store.of(number), indexes[number], logs, begun[number])
+        shard = Shard(context.settings, tp, restored.store.of(number), indexes[number], logs, first_checkpoints[number])
         tasks[number] = PartitionTask(context, shard)
         context.metrics.partition(number, live=False)
     # 8

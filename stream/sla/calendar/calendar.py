@@ -10,6 +10,8 @@ Open spans are half-open. An amount that is used up exactly at closing time ends
 
 How it is fast: with the spans go their running totals, so that adding and measuring are two look-ups each.
 Years are worked out when they are first asked for.
+
+Longer than 250 lines because adding and measuring are inverse to each other and are read together.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Everything here is in *readings*: microseconds on the clocks of the calendar's zone, counted from 1970-01-01 00:00
 there. No offset of any zone is known here; ``stream.sla.calendar.calendar`` carries readings over to instants.
+
+Longer than 250 lines because the parts of a calendar are read beside the derivation of one day from them.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ A state is half the size of its plain MessagePack form:
 
 The parts of a ticket are bytes within the bytes. They are kept until a part changes, and most events change none. What a worker
 needs of every ticket when it starts comes first; ``peek`` does not read the rest.
+
+Longer than 250 lines because writing and reading are one layout.
 """
 
 from __future__ import annotations

@@ -24,6 +24,8 @@ def what_changed(event: Event, before: Fields, after: Fields) -> str:
             return f"{'public' if event.public else 'internal'} comment{who}"
         case "extension.granted":
             return f"{event.commitment} extended by {event.by}"
+        case "escalation.requested" | "escalation.acknowledged" | "escalation.released":
+            return " ".join(filter(None, (event.type.replace(".", " "), event.level, event.impact))) + who
         case _:
             details = (event.into, event.party, event.by, event.level, event.impact)
             return " ".join(filter(None, (event.type.replace(".", " "), *details)))

@@ -3,6 +3,8 @@
 The ticket's events are folded again by the engine's own ``Transition``, observed by ``stream.sla.explain.recorder``. Only one
 thing is worked out here a second time: how the stretches of a stopwatch fall into open and closed hours
 (``stream.sla.explain.spans``).
+
+Longer than 250 lines because all parts of an explanation are made of the same traces.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import msgspec
 from stream.sla.calendar.duration import Clock
 from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import DUE, Deadline, Explanation, Outcome
+from stream.sla.explain.raised import raised as raised_level
 from stream.sla.explain.recorder import Recorder
 from stream.sla.explain.spans import Cuts, Why, content_versions, spans
 from stream.sla.explain.start_dates import waiting
@@ -193,6 +196,7 @@ def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
     resolved_ladder = ladder_traces.resolved_ladder if aim is None else aim.resolved_ladder
     clock = Clock.BUSINESS if aim is None else aim.clock
     raised = _raised(ladder_traces, level.name)
+    stands = raised_level(ladder_traces, level)
     verdict, ended, due = _outcome(ladder_traces, level, raised)
     upto = ended if ended is not None else until if due is None else max(until, due)
     moments = tuple(m for m in ladder_traces.moments if m.level == level.name and (not m.expected or m.at <= upto))
@@ -206,6 +210,11 @@ def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
         escalation_kind=resolved_ladder.ladder.kind,
         level=level.name,
         threshold="" if aim is None else aim.threshold.text,
+        notify=stands.notify,
+        owner=resolved_ladder.ladder.owner,
+        acknowledged=stands.acknowledged,
+        released=stands.released,
+        monitored_until=stands.monitored_until,
         metric=escalation_state.terms.metric,
         cycle=escalation_state.cycle,
         policy=resolved_ladder.policy.name,

@@ -77,11 +77,38 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ladder: str = ""
     assign_to: str = ""
     """The team that takes the ticket over."""
+    notify: tuple[str, ...] = ()
+    """The roles that it is for."""
+    actor: str = ""
+    """The kind of actor of the event that made it true; empty: time did, or the event does not state it."""
+    role: str = ""
+    """The part of that actor in the ticket."""
     expected: bool = False
     effect: str = ""
     """The id of the effect, without its revision."""
     provisional: ProvisionalReason | None = None
     """Why events may be missing that would make it untrue; ``None``: it is certain."""
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Somebody has taken a raised level on."""
+
+    at: int
+    actor: str = ""
+    """The kind of actor; empty: the event does not state it, or is not kept."""
+    role: str = ""
+    """The part of the actor in the ticket."""
+    cause: str = ""
+    """The id of the event; empty: it is not kept."""
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A raised level is over."""
+
+    at: int
+    reason: Reason | None = None
+    """``None``: it happened before the history that is kept."""
+    cause: str = ""
 
 
 class Outcome(StrEnum):
@@ -123,6 +150,17 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     level: str = ""
     threshold: str = ""
     """A level's: when it is raised, as the policy writes it."""
+    notify: tuple[str, ...] = ()
+    """A level's: the roles that it notified, or will notify."""
+    owner: str = ""
+    """A level's: the role that holds the escalation."""
+    acknowledged: Acknowledgement | None = None
+    """A raised level's, or that of a lower one which holds this one. ``None``: nobody has acknowledged it since it was raised
+    last."""
+    released: Release | None = None
+    """A raised level's. ``None``: it is not over."""
+    monitored_until: int | None = None
+    """A raised level's: the ticket is solved, and watched for a recurrence until then."""
     metric: str
     """The metric row whose stopwatch counts."""
     cycle: int

@@ -2,6 +2,8 @@
 
 Nothing is decided here. The events go through ``Transition`` one by one, and between them each instant at which time alone
 makes something true; what ``Transition`` leaves behind after each is compared with what was before.
+
+Longer than 250 lines because the traces of cycles, commitments and ladders are recorded in one pass.
 """
 
 from __future__ import annotations
@@ -84,6 +86,7 @@ class Recorder:
             transition.emitter.effects,
             Why(event.id, what_changed(event, before.fields, transition.ticket.fields)),
             event.at,
+            event,
         )
 
     def pass_time(self, until: int) -> None:
@@ -166,7 +169,7 @@ class Recorder:
         transition.time(_FOREVER)
         self._add_moments(self.ticket, transition.emitter.effects, Why(TIMER, ""), expected=True)
 
-    def _note(self, before: Ticket, effects: list[Effect], why: Why, at: int) -> None:
+    def _note(self, before: Ticket, effects: list[Effect], why: Why, at: int, event: Event | None = None) -> None:
         for metric, watch in self.ticket.watches.items():
             old = before.watches.get(metric)
             if watch is old:
@@ -175,7 +178,7 @@ class Recorder:
             cycle_trace.watch = watch
             cycle_trace.why[at] = why
         self._see(before, self.ticket, at)
-        self._add_moments(before, effects, why)
+        self._add_moments(before, effects, why, event)
 
     def _see(self, before: Ticket, after: Ticket, at: int) -> None:
         for name, commitment_state in after.commitments.items():
@@ -247,12 +250,15 @@ class Recorder:
                 kept[level.name] = LevelTarget.of(threshold, resolved_ladder, watch, commitment_state)
         ladder_traces.level_targets = kept
 
-    def _add_moments(self, before: Ticket, effects: list[Effect], why: Why, *, expected: bool = False) -> None:
+    def _add_moments(
+        self, before: Ticket, effects: list[Effect], why: Why, event: Event | None = None, *, expected: bool = False
+    ) -> None:
         after = self.ticket
         anew: set[str] = set()
         for effect in effects:
-            change = why.change if effect.cause == why.cause else ""
-            moment = _moment(effect, change, expected=expected)
+            by_event = effect.cause == why.cause
+            change = why.change if by_event else ""
+            moment = _moment(effect, change, event if by_event else None, expected=expected)
             if effect.kind in (Kind.STARTED, Kind.RETARGETED):
                 anew.add(effect.commitment)
             if effect.ladder:
@@ -277,7 +283,7 @@ def _whose(effect: Effect, *parts: T | None) -> T | None:
     return next((part for part in parts if part is not None and part.cycle == effect.cycle), None)
 
 
-def _moment(effect: Effect, change: str, *, expected: bool) -> Moment:
+def _moment(effect: Effect, change: str, event: Event | None, *, expected: bool) -> Moment:
     return Moment(
         at=effect.at,
         kind=effect.kind,
@@ -292,6 +298,9 @@ def _moment(effect: Effect, change: str, *, expected: bool) -> Moment:
         commitment=effect.commitment,
         ladder=effect.ladder,
         assign_to=effect.assign_to,
+        notify=effect.notify,
+        actor="" if event is None or event.actor is None else event.actor,
+        role="" if event is None else event.role,
         expected=expected,
         effect=effect.id,
         provisional=None if expected else effect.provisional_reason,

@@ -41,6 +41,14 @@ class Cuts(NamedTuple):
     """Every instant at which something happened, and what; those outside of the cycle do not matter."""
 
 
+class _Measure(NamedTuple):
+    """The rule by which the stretches of a cycle count."""
+
+    clock: Clock
+    calendar: Calendar
+    cuts: Cuts
+
+
 def spans(
     watch: Stopwatch, clock: Clock, calendar: Calendar, cuts: Cuts, set_aside: int = 0, *, laid: Laid | None = None
 ) -> list[Span]:
@@ -49,8 +57,8 @@ def spans(
     ``laid``: as in ``Stopwatch.elapsed``.
     """
     found: list[Span] = []
-    turn = watch.began if laid is None else laid.at
-    before = since = 0  # how much later the calendar is read than it stands, before the turn and from it on
+    moved_from = watch.began if laid is None else laid.at
+    before = since = 0  # how much later the calendar is read than it stands, before that instant and from it on
     totals, stretches = watch.totals, list(watch.stretches(cuts.upto))
     if totals is not None and totals.until <= cuts.upto:
         # The first stretch that is kept may have begun before the last that is added up was known to have ended.
@@ -59,37 +67,44 @@ def spans(
         if laid is not None:
             counted = calendar.measure(watch.began, watch.began + min(totals.ran, laid.ran))
             before = end - watch.began - totals.ran
-            if turn < end:
-                counted += calendar.measure(turn, turn + max(totals.ran - laid.ran, 0))
-                since = end - turn - max(totals.ran - laid.ran, 0)
+            if moved_from < end:
+                counted += calendar.measure(moved_from, moved_from + max(totals.ran - laid.ran, 0))
+                since = end - moved_from - max(totals.ran - laid.ran, 0)
         note = "events that are not kept any more"
         found.append(Span(start=watch.began, end=end, kind=SpanKind.RUNNING, counted=counted, note=note))
-    edges = (*cuts.why, cuts.until, turn)
+    edges, measure = (*cuts.why, cuts.until, moved_from), _Measure(clock, calendar, cuts)
     for start, end, phase in stretches:
         kind = _KIND_OF_PHASE[phase]
         for low, high in pairwise(sorted({start, end, *(edge for edge in edges if start < edge < end)})):
-            found += _split(low, high, kind, clock, calendar, cuts, before if low < turn else since)
+            found += _split(low, high, kind, measure, before if low < moved_from else since)
         if laid is not None and phase != RUNNING:
-            before += max(min(end, turn) - start, 0)
-            since += max(end - max(start, turn), 0)
+            before += max(min(end, moved_from) - start, 0)
+            since += max(end - max(start, moved_from), 0)
     return _without(found, set_aside) if set_aside else found
 
 
-def _split(  # noqa: PLR0913  all that decides how a stretch counts
-    low: int, high: int, kind: SpanKind, clock: Clock, calendar: Calendar, cuts: Cuts, moved: int
-) -> list[Span]:
+def _split(low: int, high: int, kind: SpanKind, measure: _Measure, moved: int) -> list[Span]:
     """``moved``: how much later the calendar is read than it stands."""
-    begun = cuts.why.get(low, Why("", ""))
+    clock, calendar, cuts = measure
+    cause_of_first = cuts.why.get(low, Why("", ""))
     expected = low >= cuts.until
     if kind is not SpanKind.RUNNING or clock is Clock.WALL:
         counted = high - low if kind is SpanKind.RUNNING else 0
         return [
-            Span(start=low, end=high, kind=kind, counted=counted, cause=begun.cause, change=begun.change, expected=expected)
+            Span(
+                start=low,
+                end=high,
+                kind=kind,
+                counted=counted,
+                cause=cause_of_first.cause,
+                change=cause_of_first.change,
+                expected=expected,
+            )
         ]
     found = []
     for opens, closes, open_or_closed, note in calendar.stretches(low - moved, high - moved):
         start, end = opens + moved, closes + moved
-        why = begun if start == low else Why(CALENDAR, "")
+        why = cause_of_first if start == low else Why(CALENDAR, "")
         found.append(
             Span(
                 start=start,

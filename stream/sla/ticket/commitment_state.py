@@ -11,6 +11,8 @@ The stopwatch knows how long; this knows how long is too long. Rules:
 5. What was decided stays decided: no later change of target, priority or policy alters a verdict. Only a late event, or a
    deployment that undoes or rejudges, can show that it never was so (``stream.sla.engine``). It is reported on the calendar on
    which it was decided (``decided_by``).
+
+Longer than 250 lines because it is one state machine with its targets.
 """
 
 from __future__ import annotations

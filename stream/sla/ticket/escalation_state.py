@@ -12,6 +12,8 @@ Rules:
    time) brings it back at its level; a reopening after a quiet period begins a new one.
 6. A ladder that ceases to apply is released, also while it is monitored. It comes back when it applies again, or, if the ticket
    is solved by then, with the reopening.
+
+Longer than 250 lines because it is one state machine with its times.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ Rules:
 3. What signals an event gives follows from the metric's row alone; ``stream.sla.policy.metric`` has the order in which it is
    asked.
 4. Whether a deadline was kept is not known here; that is the verdict on a commitment (``stream.sla.ticket.commitment_state``).
+
+Longer than 250 lines because the rule for paused time is read in all forms that speed requires.
 """
 
 from __future__ import annotations

@@ -46,17 +46,17 @@ def test_each_topic_has_a_line_with_its_longest_time() -> None:
 
 
 @pytest.mark.parametrize("lag", [{}, {"max.compaction.lag.ms": str(2**63 - 1)}, {"max.compaction.lag.ms": "-1"}])
-def test_a_changelog_without_a_longest_lag_promises_nothing(lag: dict[str, str]) -> None:
+def test_a_changelog_without_a_longest_lag_has_no_latest_time(lag: dict[str, str]) -> None:
     (_, line, _) = lines(desk_tickets_changelog={**CHANGELOG, "max.compaction.lag.ms": "-1", **lag})
 
     assert "no longest time is set (`breachwatch topics check`)" in line
 
 
-def test_a_name_that_is_kept_for_ever_is_said_to_be() -> None:
+def test_a_name_that_is_kept_for_ever_is_reported() -> None:
     (_, _, name) = lines(None, desk_tickets_changelog=CHANGELOG)
 
     assert name.endswith("its name and that it was erased: for ever")
 
 
-def test_of_topics_that_are_not_there_or_may_not_be_seen_nothing_is_said() -> None:
+def test_of_topics_that_are_not_there_or_may_not_be_seen_nothing_is_reported() -> None:
     assert lines() == ["state and pages: at once"]

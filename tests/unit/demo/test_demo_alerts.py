@@ -12,10 +12,11 @@ from rich.console import Console
 
 from stream.demo import alerts as demo_alerts
 from stream.demo.alerts import ALERT, COMMITMENT, Alerts
-from stream.demo.feed import END, MINUTE, unanswered
+from stream.demo.feed import END, unanswered
 from stream.demo.traffic import Inputs
 from stream.demo.view import View
 from stream.demo.webhook import Notification
+from stream.demo.written_tickets import MINUTE
 from stream.devkafka.child import DemoError
 from stream.language.policies import load, shipped
 from stream.wire.decode import Tick, decode

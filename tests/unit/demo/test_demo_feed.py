@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stream.demo.command import write_policy
-from stream.demo.feed import END, START, FeedRecord, feed
+from stream.demo.feed import END, START, feed
 from stream.language.policies import load, shipped
 from stream.sla.effects import Kind
 from stream.sla.engine import Engine
@@ -19,6 +19,7 @@ from stream.wire.incoming import Incoming
 from stream.wire.instants import parse_instant
 
 if TYPE_CHECKING:
+    from stream.demo.written_tickets import FeedRecord
     from stream.sla.effects import Effect
     from stream.sla.policy.resolve import PolicySet
 

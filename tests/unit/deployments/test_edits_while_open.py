@@ -96,7 +96,7 @@ def opened(log: Deployments) -> State:
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_an_edit_leaves_each_open_promise_with_one_outcome(tmp_path: Path, edit: str) -> None:
+def test_an_edit_leaves_each_open_commitment_with_one_outcome(tmp_path: Path, edit: str) -> None:
     text, outcomes = EDITS[edit]
     log = Deployments.fixed(policies(tmp_path, BASE))
     deployed = Engine(log.add(1, parse_instant("2026-03-02T11:00:00Z"), policies(tmp_path, text)))

@@ -80,7 +80,7 @@ def test_processes_agree_on_the_fingerprint() -> None:
         f"policies = load({SHIPPED})\nprint(fingerprint(policies), encode(policies).hex())"
     )
     found = set()
-    for seed in ("0", "1", "4711"):
+    for seed in ("0", "4711"):  # and that of this process
         environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path.cwd())}
         answer = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
         found.add(answer.stdout.strip())

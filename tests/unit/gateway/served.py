@@ -98,6 +98,6 @@ def open_feed(name: str = EVENTS) -> Feed:
     return Feed(name, None, None)
 
 
-def said(answer: Answer) -> Any:
+def json_of(answer: Answer) -> Any:
     """The body of an answer."""
     return json.loads(answer.body)

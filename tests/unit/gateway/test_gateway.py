@@ -31,8 +31,8 @@ from tests.unit.gateway.served import (
     Desk,
     event,
     events_feed,
+    json_of,
     open_feed,
-    said,
     signed,
 )
 
@@ -64,7 +64,7 @@ def from_shop(desk: Desk, payload: object, **headers: str) -> tuple[int, str]:
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     signature = f"sha256={hmac.new(b'a secret', body, 'sha256').hexdigest()}"
     answer = desk.request(body, {**JSON, "x-libredesk-signature": signature, **headers}, "/feeds/shop")
-    return answer.status, said(answer)["outcome"]
+    return answer.status, json_of(answer)["outcome"]
 
 
 PAYLOAD = {
@@ -83,7 +83,7 @@ def test_a_header_that_is_not_utf_8_disturbs_neither_the_answer_nor_the_page() -
     answer = desk.request(b"{}", {**JSON, "content-encoding": "gz\udcff"})
     page = GatewayPage(desk.feeds, desk.recorder.recent, lambda: (True, "")).answer("/", "", "text/html")
 
-    assert (answer.status, said(answer)["outcome"]) == (415, "unsupported")
+    assert (answer.status, json_of(answer)["outcome"]) == (415, "unsupported")
     assert page is not None
     assert page.status == 200
 
@@ -91,10 +91,10 @@ def test_a_header_that_is_not_utf_8_disturbs_neither_the_answer_nor_the_page() -
 def test_a_dead_letter_with_a_header_that_is_not_utf_8_is_written() -> None:
     desk = Desk()
 
-    assert said(desk.send({"no": "event"}, **{"user-agent": "caf\udce9"}))["outcome"] == "unmapped"
-    letter = decode_record(desk.kafka.records[-1].value)
-    assert isinstance(letter, RejectedPayload)
-    assert letter.headers["user-agent"] == "caf\ufffd"
+    assert json_of(desk.send({"no": "event"}, **{"user-agent": "caf\udce9"}))["outcome"] == "unmapped"
+    dead_letter = decode_record(desk.kafka.records[-1].value)
+    assert isinstance(dead_letter, RejectedPayload)
+    assert dead_letter.headers["user-agent"] == "caf\ufffd"
 
 
 def test_the_events_of_a_payload_are_written_under_their_tickets_before_the_answer() -> None:
@@ -102,7 +102,7 @@ def test_the_events_of_a_payload_are_written_under_their_tickets_before_the_answ
 
     answer = desk.send([event("desk/1"), event("desk/2", id="e2", type="ticket.deleted")])
 
-    assert (answer.status, said(answer)) == (200, {"outcome": "accepted", "events": 2})
+    assert (answer.status, json_of(answer)) == (200, {"outcome": "accepted", "events": 2})
     assert [(record.topic, record.key) for record in desk.kafka.records] == [
         (TOPICS.events, b"desk/1"),
         (TOPICS.events, b"desk/2"),
@@ -172,7 +172,7 @@ def test_what_is_not_signed_is_refused_and_the_page_has_the_reason(headers: dict
 
     answer = desk.request(BODY, {**JSON, **headers})
 
-    assert (answer.status, said(answer)) == (401, {"outcome": "unauthentic"})
+    assert (answer.status, json_of(answer)) == (401, {"outcome": "unauthentic"})
     assert desk.recorder.recent.of("app")[0].detail == reason
     assert desk.kafka.records == []
     assert desk.counted("sla_gateway_requests_total", feed="app", outcome="unauthentic") == 1
@@ -184,7 +184,7 @@ def test_a_body_that_is_too_large_is_refused_by_its_length() -> None:
 
     answer = desk.request(b"x" * (MAX_BODY + 1), JSON)
 
-    assert (answer.status, said(answer)["outcome"]) == (413, "too_large")
+    assert (answer.status, json_of(answer)["outcome"]) == (413, "too_large")
     assert ("Connection", "close") in answer.headers
 
 
@@ -205,7 +205,7 @@ def test_a_body_that_is_not_plain_json_is_refused(headers: dict[str, str]) -> No
 
     answer = desk.request(BODY, {**headers, **signed(BODY)})
 
-    assert (answer.status, said(answer)["outcome"]) == (415, "unsupported")
+    assert (answer.status, json_of(answer)["outcome"]) == (415, "unsupported")
 
 
 @pytest.mark.parametrize(
@@ -274,12 +274,12 @@ def test_what_the_mapping_does_not_cover_is_a_dead_letter_and_the_answer_is_good
     assert from_shop(shop, payload) == (200, "unmapped")
 
     (record,) = shop.kafka.records
-    letter = decode_record(record.value)
+    dead_letter = decode_record(record.value)
     assert (record.topic, record.key) == (TOPICS.feed_rejected, b"shop")
-    assert isinstance(letter, RejectedPayload)
-    assert (letter.feed, letter.reason, letter.received) == ("shop", reason, NOW)
-    assert message in letter.message
-    assert letter.body == (payload if isinstance(payload, bytes) else json.dumps(payload).encode())
+    assert isinstance(dead_letter, RejectedPayload)
+    assert (dead_letter.feed, dead_letter.reason, dead_letter.received) == ("shop", reason, NOW)
+    assert message in dead_letter.message
+    assert dead_letter.body == (payload if isinstance(payload, bytes) else json.dumps(payload).encode())
     assert shop.counted("sla_gateway_rejected_payloads_total", feed="shop", reason=reason) == 1
 
 
@@ -311,9 +311,9 @@ def test_a_dead_letter_has_headers_that_a_mapping_may_read_and_no_secret(shop: D
     }
     from_shop(shop, b"nonsense", **headers)
 
-    letter = decode_record(shop.kafka.records[0].value)
-    assert isinstance(letter, RejectedPayload)
-    assert letter.headers == {
+    dead_letter = decode_record(shop.kafka.records[0].value)
+    assert isinstance(dead_letter, RejectedPayload)
+    assert dead_letter.headers == {
         "content-type": "application/json",
         "x-shop-event": "status",
         "user-agent": "desk/1",
@@ -384,10 +384,12 @@ def test_what_people_wrote_is_in_a_payload_that_is_not_mapped_and_in_no_log_page
     assert from_shop(shop, {**payload, "status": "odd"}) == (200, "unmapped")
     assert from_shop(shop, {**payload, "at": "soon"}) == (200, "unmapped")
 
-    events, letters = ([r for r in shop.kafka.records if r.topic == name] for name in (TOPICS.events, TOPICS.feed_rejected))
+    events, dead_letters = (
+        [r for r in shop.kafka.records if r.topic == name] for name in (TOPICS.events, TOPICS.feed_rejected)
+    )
     page = GatewayPage(shop.feeds, shop.recorder.recent, lambda: (True, "")).answer("/", "", "text/html")
     assert page is not None
-    assert (len(events), len(letters)) == (1, 2)
+    assert (len(events), len(dead_letters)) == (1, 2)
     for text in (NAME, PHONE):
         assert [record for record in events if text.encode() in record.value] == []
         assert text not in caplog.text
@@ -399,5 +401,5 @@ def test_what_people_wrote_is_in_a_payload_that_is_not_mapped_and_in_no_log_page
 def test_a_feed_erases_tickets_only_if_it_may(erases: bool, outcome: str) -> None:
     desk = Desk(dataclasses.replace(events_feed(), erases=erases))
 
-    assert said(desk.send(event(type="ticket.erased")))["outcome"] == outcome
+    assert json_of(desk.send(event(type="ticket.erased")))["outcome"] == outcome
     assert [record.topic for record in desk.kafka.records] == [TOPICS.events if erases else TOPICS.feed_rejected]

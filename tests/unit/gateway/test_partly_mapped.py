@@ -52,10 +52,10 @@ def test_of_a_batch_only_the_elements_that_do_not_fit_are_a_dead_letter() -> Non
 
     assert outcome(desk, [stage(1, "2"), stage(2, "4711"), stage(3, "4")]) == {"outcome": "unmapped", "events": 2}
 
-    *events, letter = desk.kafka.records
+    *events, dead_letter = desk.kafka.records
     assert [event.key for event in events] == [b"hubspot/1", b"hubspot/3"]
-    rejected = decode_record(letter.value)
-    assert letter.topic == TOPICS.feed_rejected
+    rejected = decode_record(dead_letter.value)
+    assert dead_letter.topic == TOPICS.feed_rejected
     assert isinstance(rejected, RejectedPayload)
     assert json.loads(rejected.body) == [stage(2, "4711")]
     assert "4711" in rejected.message
@@ -69,8 +69,8 @@ def test_a_payload_without_an_element_that_fits_is_a_dead_letter_as_it_is(payloa
 
     if content == {"outcome": "skipped"}:
         return
-    (letter,) = desk.kafka.records
-    rejected = decode_record(letter.value)
+    (dead_letter,) = desk.kafka.records
+    rejected = decode_record(dead_letter.value)
     assert isinstance(rejected, RejectedPayload)
     if isinstance(payload, bytes):
         assert rejected.body == payload

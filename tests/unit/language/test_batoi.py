@@ -62,7 +62,7 @@ def test_a_response_is_promised_by_the_upper_end_of_the_range_and_warned_of_at_t
         ("phone", "phone_answer", "0.5bh", ["0.25bh"]),
     ],
 )
-def test_each_channel_has_its_own_promise_beside_that_of_the_priority(
+def test_each_channel_has_its_own_commitment_beside_that_of_the_priority(
     policies: PolicySet, channel: str, name: str, target: str | None, warnings: list[str]
 ) -> None:
     commitments = promised(policies, priority="p2", channel=channel)

@@ -162,7 +162,7 @@ def test_holidays_are_called_by_their_english_names_whatever_the_machine_speaks(
         ("{country: DE, except: [Christmas]}", "Christmas Day"),
     ],
 )
-def test_a_country_region_or_holiday_by_another_name_is_told_the_one_that_is_meant(entry: str, meant: str) -> None:
+def test_a_country_region_or_holiday_by_another_name_gets_a_suggestion(entry: str, meant: str) -> None:
     (problem,) = problems(OFFICE + f"holidays: [{entry}]")
 
     assert f"did you mean `{meant}`?" in problem

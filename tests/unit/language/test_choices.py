@@ -48,7 +48,7 @@ def test_cases_are_asked_in_order() -> None:
     assert chosen(choice, channel="mail", priority="p2") == "4h"
 
 
-def test_none_promises_nothing_and_no_later_case_does() -> None:
+def test_none_sets_no_target_and_no_later_case_does() -> None:
     by_priority = read({"p4": "none", "default": "1h"})
     assert [chosen(by_priority, priority=p) for p in ("p1", "p4")] == ["1h", None]
     by_case = read([{"when": {"vip": "no"}, "is": "none"}, {"when": {"priority": "p1"}, "is": "1h"}, {"is": "2h"}])
@@ -82,8 +82,8 @@ def test_only_a_choice_with_a_default_is_total() -> None:
     ],
 )
 def test_a_mistake_is_reported_at_its_place(data: Any, where: Where, message: str) -> None:
-    ((place, said),) = read(data)
-    assert (place, message in said) == (where, True), said
+    ((place, problem),) = read(data)
+    assert (place, message in problem) == (where, True), problem
 
 
 def test_where_something_must_be_chosen_none_is_just_a_word() -> None:

@@ -85,7 +85,7 @@ def test_the_priorities_that_other_parts_name_are_named(found: Found) -> None:
         ("1h", "", "always"),
     ],
 )
-def test_a_target_that_covers_every_ticket_of_its_policy_or_says_none_is_not(
+def test_a_target_that_covers_every_ticket_of_its_policy_or_states_none_is_not(
     found: Found, target: str, when: str, applies_to: str
 ) -> None:
     assert found(f"{{metric: resolution, {when}objective: 95%, target: {target}}}", applies_to=applies_to) == []

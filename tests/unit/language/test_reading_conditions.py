@@ -107,8 +107,8 @@ def test_connectives_nest() -> None:
     ],
 )
 def test_a_mistake_is_reported_at_its_place(data: Any, where: Where, message: str) -> None:
-    ((place, said),) = read(data)
-    assert (place, message in said) == (where, True), said
+    ((place, problem),) = read(data)
+    assert (place, message in problem) == (where, True), problem
 
 
 def test_every_mistake_of_a_condition_is_reported() -> None:

@@ -13,7 +13,7 @@ def rows_of(**data: Any) -> Any:
     problems = []
 
     def written(name: str, metric: Any) -> Written:
-        return Written(metric, lambda where, said: problems.append((name, where, said)))
+        return Written(metric, lambda where, problem: problems.append((name, where, problem)))
 
     metrics = read_rows({name: written(name, metric) for name, metric in data.items()})
     return problems or metrics
@@ -109,8 +109,8 @@ def test_starts_of_any_shape_are_taken() -> None:
     ],
 )
 def test_a_mistake_is_reported_at_its_place(data: Any, base: Metric | None, where: Where, message: str) -> None:
-    ((place, said),) = parts(data, base)
-    assert (place, message in said) == (where, True), said
+    ((place, problem),) = parts(data, base)
+    assert (place, message in problem) == (where, True), problem
 
 
 @pytest.mark.parametrize(
@@ -125,13 +125,13 @@ def test_a_mistake_is_reported_at_its_place(data: Any, base: Metric | None, wher
     ],
 )
 def test_a_row_that_cannot_be_read_is_one_problem(data: Any, message: str) -> None:
-    ((_, _, said),) = rows_of(**data)
-    assert message in said
+    ((_, _, problem),) = rows_of(**data)
+    assert message in problem
 
 
 def test_rows_that_are_like_each_other_in_a_ring_are_reported_once() -> None:
-    ((_, where, said),) = rows_of(a={"like": "b"}, b={"like": "c"}, c={"like": "a"})
-    assert (where, said) == (("like",), "`c` is like itself: a -> b -> c -> a")
+    ((_, where, problem),) = rows_of(a={"like": "b"}, b={"like": "c"}, c={"like": "a"})
+    assert (where, problem) == (("like",), "`c` is like itself: a -> b -> c -> a")
 
 
 def test_a_timer_is_a_row_that_is_marked_as_one() -> None:
@@ -145,5 +145,5 @@ def test_a_row_like_a_timer_is_one_unless_it_is_marked_as_none() -> None:
 
 
 def test_a_timer_is_yes_or_no() -> None:
-    ((_, where, said),) = rows_of(mine={"like": "customer_silence", "timer": "perhaps"})
-    assert (where, said) == (("timer",), "must be yes or no, not `perhaps`")
+    ((_, where, problem),) = rows_of(mine={"like": "customer_silence", "timer": "perhaps"})
+    assert (where, problem) == (("timer",), "must be yes or no, not `perhaps`")

@@ -73,5 +73,5 @@ def test_levels_are_marked_before_at_and_after_a_deadline() -> None:
     ],
 )
 def test_what_is_no_mark_is_refused_with_a_way_out(reader: Callable[..., Any], data: Any, message: str) -> None:
-    ((_, said),) = read(reader, data)
-    assert message in said
+    ((_, problem),) = read(reader, data)
+    assert message in problem

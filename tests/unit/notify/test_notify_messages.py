@@ -59,7 +59,7 @@ def test_a_zone_that_is_not_known_is_utc() -> None:
     assert "04:00 UTC" in WRITER.message(breach(timezone="Mars/Base"), Status.NEWS).body
 
 
-def test_a_warning_says_how_much_time_is_left() -> None:
+def test_a_warning_states_how_much_time_is_left() -> None:
     warned = effect_of(Kind.WARNED, at=AT, due_at=AT + 80 * MINUTE, level="75%", commitment="resolution", policy="")
 
     message = WRITER.message(warned, Status.NEWS)
@@ -68,13 +68,13 @@ def test_a_warning_says_how_much_time_is_left() -> None:
     assert "in 1 h 20 min." in message.body
 
 
-def test_a_late_fulfilment_says_how_late() -> None:
+def test_a_late_fulfilment_states_how_late() -> None:
     met = effect_of(Kind.MET_LATE, commitment="resolution", elapsed=90 * MINUTE, target=60 * MINUTE)
 
     assert "fulfilled 30 min too late" in WRITER.message(met, Status.NEWS).body
 
 
-def test_an_escalation_says_who_is_to_be_informed_and_who_takes_over() -> None:
+def test_an_escalation_states_who_is_to_be_informed_and_who_takes_over() -> None:
     raised = effect_of(
         Kind.RAISED, ladder="late", level="lead", notify=("team-lead",), owner="support-manager", assign_to="tier 2"
     )

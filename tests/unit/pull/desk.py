@@ -72,11 +72,11 @@ class Written:
     events: list[MappedEvent] = field(default_factory=list)
     fail: Exception | None = None
 
-    letters: list[RejectedPayload] = field(default_factory=list)
+    dead_letters: list[RejectedPayload] = field(default_factory=list)
 
-    async def write(self, events: Sequence[MappedEvent], letters: Sequence[RejectedPayload]) -> None:
+    async def write(self, events: Sequence[MappedEvent], dead_letters: Sequence[RejectedPayload]) -> None:
         self.events += events
-        self.letters += letters
+        self.dead_letters += dead_letters
         if self.fail is not None:
             error, self.fail = self.fail, None
             raise error

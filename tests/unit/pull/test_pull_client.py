@@ -7,19 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stream.pull.client import (
-    ApiError,
-    Client,
-    ForbiddenError,
-    MissingError,
-    Pace,
-    Patience,
-    RefusedError,
-    UnauthorizedError,
-    UnreachableError,
-    instant_of,
-    retry_after,
-)
+from stream.pull.client import Client, Patience, instant_of
+from stream.pull.errors import ApiError, ForbiddenError, MissingError, RefusedError, UnauthorizedError, UnreachableError
+from stream.pull.pacing import Pace, retry_after
 from tests.unit.pull.fake_api import FakeApi, Sleeps, Trouble, served
 
 if TYPE_CHECKING:
@@ -219,7 +209,7 @@ def test_a_date_with_an_offset_without_sense_is_no_pause() -> None:
     assert retry_after("Thu, 01 Jan 2026 00:00:00 +99999999999999999999", 0.0) is None
 
 
-def test_what_an_api_says_cannot_move_the_cursor_of_a_terminal() -> None:
+def test_the_text_of_an_api_cannot_move_the_cursor_of_a_terminal() -> None:
     api = _Echo()
     api.troubles.append(Trouble(422, body=b"\x1b[2J wrong"))
 

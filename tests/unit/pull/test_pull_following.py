@@ -10,15 +10,15 @@ import msgspec
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from stream.pull import standing as standing_module
-from stream.pull.client import ForbiddenError, RefusedError, UnauthorizedError, UnreachableError
+from stream.pull import feed_ticks as feed_ticks_module
+from stream.pull.errors import ForbiddenError, RefusedError, UnauthorizedError, UnreachableError
+from stream.pull.feed_ticks import FeedTicks
 from stream.pull.follow import Following
 from stream.pull.outcome import Outcome
-from stream.pull.standing import Standing
 from tests.unit.pull.desk import SECOND, START
 
 if TYPE_CHECKING:
-    from stream.pull.client import ApiError
+    from stream.pull.errors import ApiError
 
 
 class _Ticks:
@@ -44,8 +44,8 @@ class _Ticks:
         self._more.set()
 
 
-def _standing(ticks: _Ticks, complete_to: int | None = None, interval: float = 60) -> Standing:
-    return Standing("desk", 30 * SECOND, interval, ticks, complete_to)
+def _feed_ticks(ticks: _Ticks, complete_to: int | None = None, interval: float = 60) -> FeedTicks:
+    return FeedTicks("desk", 30 * SECOND, interval, ticks, complete_to)
 
 
 def _outcome(**failed: ApiError) -> Outcome:
@@ -65,7 +65,7 @@ def _outcome(**failed: ApiError) -> Outcome:
 def test_a_tick_states_what_a_pass_found(outcome: Outcome, state: tuple[str, str]) -> None:
     ticks = _Ticks()
 
-    asyncio.run(_standing(ticks, START).after(outcome))
+    asyncio.run(_feed_ticks(ticks, START).after(outcome))
 
     assert ticks.values == [state]
 
@@ -73,20 +73,20 @@ def test_a_tick_states_what_a_pass_found(outcome: Outcome, state: tuple[str, str
 def test_before_the_first_complete_pass_nothing_is_stated() -> None:
     ticks = _Ticks()
 
-    asyncio.run(_standing(ticks).after(_outcome(notes=UnreachableError("502"))))
+    asyncio.run(_feed_ticks(ticks).after(_outcome(notes=UnreachableError("502"))))
 
     assert ticks.values == []
 
 
 def test_the_state_is_repeated_also_when_kafka_was_away_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = _Ticks()
-    monkeypatch.setattr(standing_module, "EVERY", 0.001)
+    monkeypatch.setattr(feed_ticks_module, "EVERY", 0.001)
 
     async def story() -> None:
-        standing = _standing(ticks)
-        await standing.after(_outcome())
+        feed_ticks = _feed_ticks(ticks)
+        await feed_ticks.after(_outcome())
         ticks.away = 1
-        running = asyncio.create_task(standing.run())
+        running = asyncio.create_task(feed_ticks.run())
         await ticks.published(3)
         running.cancel()
 
@@ -97,12 +97,12 @@ def test_the_state_is_repeated_also_when_kafka_was_away_in_between(monkeypatch: 
 
 def test_a_pass_that_takes_long_is_a_lagging_feed(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = _Ticks()
-    monkeypatch.setattr(standing_module, "EVERY", 0.001)
+    monkeypatch.setattr(feed_ticks_module, "EVERY", 0.001)
 
     async def story() -> None:
-        standing = _standing(ticks, interval=0.0001)
-        await standing.after(_outcome())
-        running = asyncio.create_task(standing.run())
+        feed_ticks = _feed_ticks(ticks, interval=0.0001)
+        await feed_ticks.after(_outcome())
+        running = asyncio.create_task(feed_ticks.run())
         await ticks.published(2)
         running.cancel()
 
@@ -130,7 +130,7 @@ class _Passes:
         self.connects += 1
 
     def follow(self, ticks: _Ticks) -> None:
-        following = Following(0, self, self.connect, _standing(ticks, START))
+        following = Following(0, self, self.connect, _feed_ticks(ticks, START))
         with pytest.raises(asyncio.CancelledError):
             asyncio.run(following.run())
 
@@ -161,4 +161,4 @@ def test_wrong_credentials_end_it() -> None:
     passes = _Passes(UnauthorizedError("401"))
 
     with pytest.raises(UnauthorizedError):
-        asyncio.run(Following(0, passes, passes.connect, _standing(_Ticks())).run())
+        asyncio.run(Following(0, passes, passes.connect, _feed_ticks(_Ticks())).run())

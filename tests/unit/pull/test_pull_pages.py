@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.pull.api import Cursor
-from stream.pull.client import RefusedError
+from stream.pull.errors import RefusedError
 from stream.pull.pages import by_time
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 from stream.feeds.reading import read
 from stream.pull.api import Cursor
-from stream.pull.client import ForbiddenError, RefusedError, UnauthorizedError, UnreachableError
+from stream.pull.errors import ForbiddenError, RefusedError, UnauthorizedError, UnreachableError
 from stream.pull.follow import pull_all
 from stream.pull.passes import pull
 from tests.unit.pull.desk import SECOND, START, Notes, Saved, Written, feed, mapping, note
@@ -43,7 +43,7 @@ def test_every_page_is_written_before_the_cursor_moves_behind_it(tmp_path: Path)
     assert (counts.documents, counts.events, counts.unmapped) == (3, 3, 0)
 
 
-def test_only_the_end_says_up_to_when_the_resource_is_complete_less_the_look_back(tmp_path: Path) -> None:
+def test_only_the_end_states_up_to_when_the_resource_is_complete_less_the_look_back(tmp_path: Path) -> None:
     saved = _saved()
 
     _pulled(tmp_path, Notes([note(1, 1)]), saved, clock=START + 100 * SECOND)
@@ -111,9 +111,9 @@ def test_a_document_that_is_not_mapped_is_reported_and_stops_nothing(tmp_path: P
     assert saved.output.ids == ["note-1", "note-3"]
     assert unmapped == [("notes", "2", "a note says whether it is public")]
     assert counts.unmapped == 1
-    (letter,) = saved.output.letters
-    assert (letter.feed, letter.reason, letter.line > 0) == ("desk", "unmapped", True)
-    assert read(mapping(tmp_path), msgspec.json.decode(letter.body), {}, START).unmapped is not None
+    (dead_letter,) = saved.output.dead_letters
+    assert (dead_letter.feed, dead_letter.reason, dead_letter.line > 0) == ("desk", "unmapped", True)
+    assert read(mapping(tmp_path), msgspec.json.decode(dead_letter.body), {}, START).unmapped is not None
 
 
 @pytest.mark.parametrize("depth", [300, 1_000])
@@ -130,8 +130,12 @@ def test_a_document_that_is_nested_too_deeply_is_a_dead_letter_without_it(tmp_pa
 
     assert saved.output.ids == ["note-1", "note-3"]
     assert counts.unmapped == 1
-    (letter,) = saved.output.letters
-    assert msgspec.json.decode(letter.body) == {"id": "2", "updated_at": START + 2 * SECOND, "left_out": "nested too deeply"}
+    (dead_letter,) = saved.output.dead_letters
+    assert msgspec.json.decode(dead_letter.body) == {
+        "id": "2",
+        "updated_at": START + 2 * SECOND,
+        "left_out": "nested too deeply",
+    }
 
 
 def test_a_dead_letter_is_written_once_and_before_the_cursor_moves(tmp_path: Path) -> None:
@@ -148,7 +152,7 @@ def test_a_dead_letter_is_written_once_and_before_the_cursor_moves(tmp_path: Pat
 
     asyncio.run(twice())
 
-    assert len(saved.output.letters) == 2, "once before it was acknowledged, and once again"
+    assert len(saved.output.dead_letters) == 2, "once before it was acknowledged, and once again"
 
 
 def test_an_api_that_goes_round_in_circles_is_left(tmp_path: Path) -> None:

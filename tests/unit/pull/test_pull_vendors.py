@@ -14,7 +14,7 @@ from stream.feeds.mapping import load
 from stream.feeds.reading import read
 from stream.pull.apis import api
 from stream.pull.apis.jira import jql_minute
-from stream.pull.client import ForbiddenError, RefusedError
+from stream.pull.errors import ForbiddenError, RefusedError
 from tests.feeds.vendors import expected
 from tests.unit.pull.fake_api import FakeApi, Sleeps, Trouble, read_all, served
 from tests.unit.pull.vendor_apis import FakeChatwoot, FakeFreshdesk, FakeJira, FakeZammad, FakeZendesk

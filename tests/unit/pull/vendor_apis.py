@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 
-def told(vendor: str, folder: str = "pulled") -> list[Record]:
+def recorded(vendor: str, folder: str = "pulled") -> list[Record]:
     """The payloads of the story, with those that are unmapped in their places."""
     found = [*documents(vendor, folder), *documents(vendor, f"unmapped-{folder}")]
     return [payload for _, payload in sorted(found, key=lambda one: one[0].partition("/")[2])]
@@ -38,7 +38,7 @@ class FakeZendesk(FakeApi):
 
     def __init__(self) -> None:
         super().__init__()
-        story = told("zendesk")
+        story = recorded("zendesk")
         self.audits: list[Record] = [one["document"] for one in story if one["resource"] == "ticket_events"]
         self.tickets: dict[int, Record] = {}
         for one in story:
@@ -92,7 +92,7 @@ class FakeJira(FakeApi):
         self.changes: dict[str, list[Record]] = {}
         self.comments: dict[str, list[Record]] = {}
         self.group = ["agent2"]
-        for one in told("jira", "pulled" if cloud else "data-center-pulled"):
+        for one in recorded("jira", "pulled" if cloud else "data-center-pulled"):
             issue = one["document"]["issue"]
             number = issue["id"]
             self.issues[number] = issue
@@ -171,7 +171,7 @@ class FakeFreshdesk(FakeApi):
         super().__init__()
         self.tickets: dict[int, Record] = {}
         self.talks: dict[int, list[Record]] = {}
-        for one in told("freshdesk"):
+        for one in recorded("freshdesk"):
             ticket = one["document"]["ticket"]
             newest = self.tickets.get(ticket["id"], ticket)["updated_at"]
             if ticket["status"] != 12 and ticket["updated_at"] >= newest:
@@ -217,7 +217,7 @@ class FakeZammad(FakeApi):
         super().__init__()
         self.tickets: dict[int, Record] = {}
         self.articles: dict[int, list[Record]] = {}
-        for one in told("zammad"):
+        for one in recorded("zammad"):
             ticket = one["document"]["ticket"]
             self.tickets[ticket["id"]] = ticket
             if "article" in one["document"]:
@@ -249,7 +249,7 @@ class FakeChatwoot(FakeApi):
         self.conversations: dict[int, Record] = {}
         self.messages: dict[int, list[Record]] = {}
         self.account: int | None = 7
-        for one in told("chatwoot"):
+        for one in recorded("chatwoot"):
             conversation = one["document"]["conversation"]
             self.conversations[conversation["id"]] = conversation
             if "message" in one["document"]:

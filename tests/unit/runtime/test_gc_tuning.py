@@ -26,7 +26,7 @@ def default_collector() -> Iterator[None]:
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)
-    gc.unfreeze()
+    gc.freeze()
 
 
 def test_frozen_objects_are_not_visited_again() -> None:

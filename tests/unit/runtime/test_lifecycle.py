@@ -154,7 +154,7 @@ async def _held_while_it_catches_up(worker: _Worker) -> None:
     assert worker.finished == []
 
 
-async def _held_in_the_middle_of_a_turn(worker: _Worker) -> None:
+async def _held_in_the_middle_of_a_unit(worker: _Worker) -> None:
     worker.task.release(0)
     await worker.processed(1)
     worker.under_way.clear()
@@ -197,8 +197,8 @@ WAYS: Final[dict[Step, Callable[[_Worker], Awaitable[None]]]] = {
     (State.CREATED, State.CLOSED): _left_before_it_began,
     (State.CATCHING_UP, State.RUNNING): _caught_up,
     (State.CATCHING_UP, State.SUSPENDING): _held_while_it_catches_up,
-    (State.RUNNING, State.SUSPENDING): _held_in_the_middle_of_a_turn,
-    (State.SUSPENDING, State.SUSPENDED): _held_in_the_middle_of_a_turn,
+    (State.RUNNING, State.SUSPENDING): _held_in_the_middle_of_a_unit,
+    (State.SUSPENDING, State.SUSPENDED): _held_in_the_middle_of_a_unit,
     (State.SUSPENDED, State.CATCHING_UP): _released_again,
     (State.SUSPENDED, State.CLOSED): _left,
 }

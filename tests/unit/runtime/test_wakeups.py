@@ -480,7 +480,7 @@ def test_a_full_unit_of_work_leaves_the_rest_to_the_next_one(tmp_path: Path, mon
     asyncio.run(run())
 
 
-def test_a_survey_on_a_ticket_that_was_removed_promises_nothing_and_is_removed_in_its_turn(tmp_path: Path) -> None:
+def test_a_survey_on_a_ticket_that_was_removed_begins_no_commitment_and_is_removed_too(tmp_path: Path) -> None:
     """The survey comes after the ticket was dropped: all that is known of it is the survey."""
     closed = Event(at=START + HOUR, id="closed", type="ticket.changed", source="desk", fields={"status": "closed"})
     survey = Event(at=START + 50 * 24 * HOUR, id="csat", type="ticket.changed", source="desk", fields={"csat": "good"})
@@ -632,6 +632,35 @@ def test_a_ticket_that_is_first_seen_after_the_sweep_and_began_before_the_deploy
             (Kind.RETARGETED, deployed, START + HOUR * 3 // 4)
         ]
         assert done
+        assert (context.shard.swept, context.shard.sweep) == (1, None)
+
+    asyncio.run(run())
+
+
+def test_a_ticket_that_is_woken_by_what_a_predecessor_knew_is_swept_again(tmp_path: Path) -> None:
+    """While the partition catches up, time passes with events, and the newest deployment is not met."""
+
+    async def run() -> None:
+        context = _Partition(tmp_path)
+        context.shard.life.enter(State.CATCHING_UP)
+        context.take(_records([_created("a", START)]))
+        (tmp_path / "shorter.yaml").write_text(_POLICY.replace("target: 1h", "target: 45m"), "utf-8")
+        deployed = START + HOUR // 4
+        context.engine.deployments = context.engine.deployments.add(1, deployed, load_policies([tmp_path / "shorter.yaml"]))
+        context.shard.outputs.deployed[b"a"] = 0
+        context.shard.swept = 1  # the sweep found nothing to change before the instant of the deployment
+        context.wall = START + 3 * HOUR
+
+        effects = context.take(_records([_created("b", START + 2 * HOUR)]))
+        assert [(effect.kind, effect.at) for effect in effects if effect.ticket == "a"][-1] == (Kind.BREACHED, START + HOUR)
+        assert context.shard.swept == 0
+        context.shard.outputs.deployed.clear()
+        context.shard.life.enter(State.RUNNING)
+        work = context.unit_of_work()
+        done, effects = context.run(work, partial(work.sweep, context.shard.clock(context.wall)))
+
+        assert done
+        assert (Kind.BREACHED, START + HOUR * 3 // 4) in [(effect.kind, effect.at) for effect in effects]
         assert (context.shard.swept, context.shard.sweep) == (1, None)
 
     asyncio.run(run())

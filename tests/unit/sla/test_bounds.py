@@ -213,12 +213,12 @@ def test_a_history_of_large_events_is_cut_by_its_bytes_and_stays_exact(engine: E
 
 def test_revisions_of_facts_that_late_events_take_back_are_bounded_and_the_oldest_go_first(engine: Engine) -> None:
     _, (started, *_) = applied(engine, [changed(0, {})])
-    said = [msgspec.structs.replace(started, id=f"{number:024x}") for number in range(MOST_REVISIONS + 5)]
+    emitted = [msgspec.structs.replace(started, id=f"{number:024x}") for number in range(MOST_REVISIONS + 5)]
     correction = Correction("late", Reason.CORRECTED)
-    _, revisions = difference(said, [], {"f" * 24: 3, said[0].id: 1}, correction)
+    _, revisions = difference(emitted, [], {"f" * 24: 3, emitted[0].id: 1}, correction)
     assert len(revisions) == MOST_REVISIONS
     assert "f" * 24 not in revisions
-    assert revisions[said[-1].id] == 1
+    assert revisions[emitted[-1].id] == 1
 
 
 def test_a_short_name_is_kept_as_it_is_and_a_long_one_as_its_digest() -> None:

@@ -218,7 +218,7 @@ def test_a_ticket_first_seen_in_mid_life_is_partial_until_its_creation_comes() -
     assert life.wake(99 * HOUR).lines("breached") == ["breached @4h"]
 
 
-def test_a_merged_ticket_promises_nothing_any_more() -> None:
+def test_a_merged_ticket_has_no_open_commitment() -> None:
     life = run(
         RESOLUTION, created(0), Event(1 * HOUR, "m", "ticket.merged", "test", into="U"), changed(2 * HOUR, status="open")
     )
@@ -229,7 +229,7 @@ def test_a_merged_ticket_promises_nothing_any_more() -> None:
     assert life.state.ended is not None
 
 
-def test_a_deleted_ticket_promises_nothing_any_more() -> None:
+def test_a_deleted_ticket_has_no_open_commitment() -> None:
     life = run(RESOLUTION, created(0), Event(1 * HOUR, "d", "ticket.deleted", "test"))
 
     assert life.effects[-1].reason is Reason.DELETED

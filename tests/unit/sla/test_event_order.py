@@ -110,7 +110,7 @@ def test_a_merge_and_the_closing_that_comes_with_it_cancel_in_any_order_of_arriv
         assert lasting(run(RESOLUTION, *arrived)) == ["cancelled @1h", "started @0h"]
 
 
-def test_two_facts_of_one_action_under_one_id_are_both_taken_where_seq_tells_them_apart() -> None:
+def test_two_facts_of_one_action_under_one_id_are_both_taken_where_seq_distinguishes_them() -> None:
     life = Life(RESOLUTION).event(created(0))
     life.event(Event(HOUR, "audit-1", "ticket.changed", "test", 0, fields={"status": "pending"}))
     life.event(Event(HOUR, "audit-1", "ticket.changed", "test", 1, fields={"priority": "p2"}))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.sources.status_log import Cause, LogError, Refusal, read_rows, ticket_name, to_events
-from stream.sources.status_mapping import LogMapping, read_mapping
+from stream.sources.log_rows import Cause, LogError, Refusal, read_rows, ticket_name
+from stream.sources.status_log import to_events
+from stream.sources.status_mapping import read_mapping
 from stream.wire.decode import decode
 from stream.wire.effect import encode_event
 from stream.wire.incoming import Incoming
@@ -16,6 +17,7 @@ from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
+    from stream.sources.log_mapping import LogMapping
 
 MAPPING = """\
 source: desk

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import stream.sources
-from stream.sources.status_mapping import MappingError, Meaning, read_mapping
+from stream.sources.log_mapping import Meaning
+from stream.sources.status_mapping import MappingError, read_mapping
 
 LEAST = """\
 source: desk

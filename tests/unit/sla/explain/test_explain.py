@@ -364,7 +364,7 @@ def test_where_nothing_is_promised_the_time_is_measured_and_no_deadline_invented
     assert (deadline.verdict, deadline.target, deadline.due, deadline.elapsed) == (Outcome.MEASURED, None, None, 9 * HOUR)
 
 
-def test_a_promise_that_ceased_to_apply_ends_there() -> None:
+def test_a_commitment_that_ceased_to_apply_ends_there() -> None:
     policies = policy_set(commitment("resolution"), applies_to=FieldIn("contract", frozenset({"gold"})))
     deadline = one(policies, created(0, contract="gold"), changed(2 * HOUR, contract="tin"), until=90 * HOUR)
 
@@ -372,7 +372,7 @@ def test_a_promise_that_ceased_to_apply_ends_there() -> None:
     assert metrics(deadline) == [(0, 2, "running", 2)]
 
 
-def test_a_promise_that_began_to_apply_later_counts_from_the_start_of_its_clock() -> None:
+def test_a_commitment_that_began_to_apply_later_counts_from_the_start_of_its_clock() -> None:
     policies = policy_set(commitment("resolution"), applies_to=FieldIn("contract", frozenset({"gold"})))
     deadline = one(policies, created(0), changed(2 * HOUR, contract="gold"))
 

@@ -69,7 +69,7 @@ def test_another_role_to_notify_touches_a_ticket() -> None:
     assert Change(old, new).touches(ticket(old))
 
 
-def test_a_promise_whose_stopwatch_is_off_touches_no_ticket() -> None:
+def test_a_commitment_whose_stopwatch_is_off_touches_no_ticket() -> None:
     old, new = policy_set(commitment(p1="4h")), policy_set(commitment(p1="5h"))
 
     assert not Change(old, new).touches(ticket(old, solved=True))

@@ -19,7 +19,7 @@ GOLD = FieldIn("contract", frozenset({"gold"}))
 OFFICE = read_calendar("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00-17:00"]}}, lambda *_: None)
 
 
-def test_a_promise_may_depend_on_a_field_that_holds_a_list() -> None:
+def test_a_commitment_may_depend_on_a_field_that_holds_a_list() -> None:
     resolved = dataclasses.replace(commitment("resolution"), when=FieldIn("tags", frozenset({"vip"})))
 
     def tagged(at: int, *tags: str) -> Event:
@@ -57,7 +57,7 @@ def test_what_is_promised_follows_from_the_fields_and_from_no_event() -> None:
     assert run(policies, created(0, contract="gold")).lines() == ["started @0h", "breached @4h"]
 
 
-def test_a_change_of_an_unread_field_is_no_change_of_a_promise() -> None:
+def test_a_change_of_an_unread_field_is_not_a_change_of_a_commitment() -> None:
     life = run(policy_set(commitment("resolution"), applies_to=GOLD), created(0, contract="gold"), changed(1 * HOUR, team="x"))
 
     assert life.lines() == ["started @0h", "breached @4h"]

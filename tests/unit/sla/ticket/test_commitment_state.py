@@ -55,7 +55,7 @@ def test_a_ticket_created_pending_begins_paused() -> None:
     assert life.lines() == ["started @0h", "paused @0h", "resumed @5h", "breached @9h"]
 
 
-def test_a_ticket_created_solved_promises_nothing_until_it_is_reopened() -> None:
+def test_a_ticket_created_solved_has_no_commitment_until_it_is_reopened() -> None:
     life = run(PLAIN, created(0, status="solved"), changed(5 * HOUR, status="open"))
 
     assert life.lines() == ["started @5h", "breached @9h"]
@@ -149,7 +149,7 @@ def test_where_nothing_is_promised_the_time_is_measured() -> None:
     assert life.effects[-1].elapsed == 300 * HOUR
 
 
-def test_a_promise_that_ceases_to_apply_is_withdrawn_and_may_return() -> None:
+def test_a_commitment_that_ceases_to_apply_is_withdrawn_and_may_return() -> None:
     policies = policy_set(commitment("resolution"), applies_to=_field("contract", "gold"))
     life = run(
         policies,
@@ -162,7 +162,7 @@ def test_a_promise_that_ceases_to_apply_is_withdrawn_and_may_return() -> None:
     assert life.effects[1].reason is Reason.NO_LONGER_APPLIES
 
 
-def test_a_promise_that_applies_late_counts_from_the_start_of_the_clock_but_never_breaches_in_the_past() -> None:
+def test_a_commitment_that_applies_late_counts_from_the_start_of_the_clock_but_never_breaches_in_the_past() -> None:
     policies = policy_set(commitment("resolution"), applies_to=_field("contract", "gold"))
     life = run(policies, created(0), changed(9 * HOUR, contract="gold"))
 

@@ -51,15 +51,15 @@ def test_only_a_level_for_business_hours_waits_for_them_its_repetitions_too() ->
     assert OFFICE is not None
     waits = {**REPEATED, "only_in_business_hours": True}
 
-    def said(**of_level: object) -> list[str]:
+    def emitted(**of_level: object) -> list[str]:
         levels = ladder(("team", used("4h")), of_level=of_level, raise_again_after=Duration.parse("12h"))
         life = Life(policy_set(ladders=(levels,), calendar=OFFICE)).event(created(12 * HOUR))
         return life.event(acknowledged(42 * HOUR)).wake(58 * HOUR).lines()
 
-    assert said(**REPEATED)[:3] == ["raised team @16h", "repeated team @17h", "repeated team @18h"]
-    assert said(**waits)[:3] == ["raised team @16h", "repeated team @33h", "repeated team @34h"]
-    assert said(**REPEATED)[4] == "repeated team @54h"
-    assert said(**waits)[4:] == ["repeated team @57h"]
+    assert emitted(**REPEATED)[:3] == ["raised team @16h", "repeated team @17h", "repeated team @18h"]
+    assert emitted(**waits)[:3] == ["raised team @16h", "repeated team @33h", "repeated team @34h"]
+    assert emitted(**REPEATED)[4] == "repeated team @54h"
+    assert emitted(**waits)[4:] == ["repeated team @57h"]
 
 
 def test_an_unrestricted_level_is_raised_at_night() -> None:

@@ -42,7 +42,7 @@ PAUSED = (created(10 * HOUR), changed(11 * HOUR, status="pending"), changed(21 *
 """Ten hours are paused, after one that counts."""
 
 
-def test_the_time_that_a_stopwatch_ran_is_laid_on_the_calendar_from_its_start_on() -> None:
+def test_the_time_that_a_stopwatch_ran_is_counted_on_the_calendar_from_its_start_on() -> None:
     watch = Stopwatch()
     for signal, hour in ((Signal.START, 8), (Signal.PAUSE, 12), (Signal.RESUME, 30), (Signal.STOP, 40)):
         watch.take(signal, hour * HOUR)
@@ -86,17 +86,17 @@ def test_an_explanation_adds_up_and_states_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "then", "said"),
+    ("first", "then", "emitted"),
     [
         (USUAL, WALL, ["retargeted @22h", "breached @24h"]),
         (WALL, USUAL, ["retargeted @22h", "breached @36h"]),
     ],
 )
-def test_a_deployment_may_change_it_for_open_tickets(first: object, then: object, said: list[str]) -> None:
+def test_a_deployment_may_change_it_for_open_tickets(first: object, then: object, emitted: list[str]) -> None:
     sets = [policy_set(one, calendar=OFFICE) for one in (first, then)]  # type: ignore[arg-type]
     life = run(Deployments.fixed(sets[0]).add(1, 22 * HOUR, sets[1]), *PAUSED)
 
-    assert life.lines("retargeted", "breached") == said
+    assert life.lines("retargeted", "breached") == emitted
     assert [effect.reason for effect in life.effects if effect.kind == "commitment.retargeted"] == ["policy_changed"]
 
 

@@ -189,7 +189,7 @@ def test_a_policy_that_takes_over_goes_on_from_where_the_last_one_began_to_count
     assert life.effects[-1].elapsed == elapsed * HOUR
 
 
-def test_a_commitment_that_is_laid_again_is_another_fact_than_the_one_that_was_withdrawn() -> None:
+def test_a_commitment_that_applies_again_is_another_fact_than_the_one_that_was_withdrawn() -> None:
     policies = policy_set(commitment("resolution"), applies_to=FieldIn("contract", frozenset({"gold"})))
     life = run(policies, created(0, contract="gold"), changed(1 * HOUR, contract=""), changed(2 * HOUR, contract="gold"))
 
@@ -268,7 +268,7 @@ def test_a_target_of_a_month_ends_a_month_after_the_start_whatever_happens_to_th
     ]
 
 
-def test_the_same_target_by_another_policy_is_another_promise() -> None:
+def test_the_same_target_by_another_policy_is_another_commitment() -> None:
     gold, tin = by_contract(OnChange.CARRY, OnChange.CARRY).policies
     tin = dataclasses.replace(tin, commitments=gold.commitments)
     life = run(PolicySet((gold, tin), {ALWAYS.name: ALWAYS}), created(0, contract="tin"), changed(30, contract="gold"))

@@ -265,13 +265,13 @@ def test_an_escalation_on_a_commitment_shows_the_deadline_it_stands_on() -> None
         until=4 * HOUR,
     )
 
-    said = [effect for effect in life.effects if effect.ladder]
-    assert [(effect.kind, effect.due_at) for effect in said] == [
+    emitted = [effect for effect in life.effects if effect.ladder]
+    assert [(effect.kind, effect.due_at) for effect in emitted] == [
         (Kind.RAISED, 4 * HOUR),
         (Kind.REPEATED, 4 * HOUR),
         (Kind.REPEATED, 4 * HOUR),
     ]
-    assert said[-1].cause == about(3 * HOUR, "requested").id
+    assert emitted[-1].cause == about(3 * HOUR, "requested").id
 
 
 def test_a_higher_level_that_comes_as_the_lower_would_be_repeated_is_emitted_instead() -> None:

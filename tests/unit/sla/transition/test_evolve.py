@@ -65,13 +65,13 @@ def test_once_the_clock_of_the_old_version_has_ended_the_new_one_counts() -> Non
     assert [effect.policy_version for effect in life.effects] == [1, 1, 2, 2]
 
 
-def test_a_ladder_that_one_version_climbs_is_not_climbed_by_the_next_on_a_row_of_its_own() -> None:
+def test_a_ladder_that_one_version_raises_is_not_raised_by_the_next_on_a_row_of_its_own() -> None:
     life = run(two_versions(climbed(FIRST), climbed(SECOND)), created(0), changed(6 * HOUR, team="x"))
 
     assert [(effect.level, effect.at, effect.policy_version) for effect in life.effects] == [("team", 40 * HOUR, 1)]
 
 
-def test_once_the_ladder_of_the_old_version_has_ended_the_new_one_climbs() -> None:
+def test_once_the_ladder_of_the_old_version_has_ended_the_new_one_raises_levels() -> None:
     policies = two_versions(climbed(FIRST), climbed(SECOND))
     life = run(policies, created(0), commented(5 * HOUR), changed(6 * HOUR, team="x"))
 
@@ -95,7 +95,7 @@ def test_what_a_version_promised_is_withdrawn_by_that_version() -> None:
     assert life.effects[-1].reason is Reason.NO_LONGER_APPLIES
 
 
-def test_a_breach_stands_when_the_promise_ceases_to_apply_and_the_others_are_withdrawn() -> None:
+def test_a_breach_stands_when_the_commitment_ceases_to_apply_and_the_others_are_withdrawn() -> None:
     policies = policy_set(commitment("first_response", p1="1h"), commitment("resolution", p1="9h"), applies_to=GOLD)
     life = run(policies, created(0, contract="gold"), changed(2 * HOUR, contract="none"))
 
@@ -151,7 +151,7 @@ def test_nothing_an_event_does_changes_the_state_it_was_applied_to(event: Event)
 
 
 @pytest.mark.parametrize("when", [ALWAYS, Not(SOLVED)])
-def test_a_promise_on_a_stopped_clock_is_not_laid_by_a_change_of_fields(when: Condition) -> None:
+def test_a_commitment_on_a_stopped_clock_is_not_begun_by_a_change_of_fields(when: Condition) -> None:
     resolved = dataclasses.replace(commitment("first_response", p1="1h"), when=when)
     life = run(
         policy_set(resolved), created(0), commented(30), changed(1 * HOUR, priority="p2"), changed(2 * HOUR, priority="p1")

@@ -78,7 +78,7 @@ def test_after_a_reset_time_used_counts_from_the_change() -> None:
 
 
 # A ladder that ceased to apply and applies again goes on.
-def test_a_ladder_that_applies_again_climbs_on() -> None:
+def test_a_ladder_that_applies_again_raises_its_next_levels() -> None:
     gold = FieldIn("contract", frozenset({"gold"}))
     policies = policy_set(ladders=(dataclasses.replace(ladder(("team", used("4h")), ("manager", used("8h"))), when=gold),))
     life = run(policies, created(0, contract="gold"), changed(5 * HOUR, contract="tin"), changed(6 * HOUR, contract="gold"))

@@ -23,11 +23,11 @@ RESPONSE = policy_set(strict(commitment("first_response")))
 RESOLUTION = policy_set(strict(commitment("resolution", share(50), p1="4h", p2="8h")))
 
 
-@pytest.mark.parametrize(("at", "said"), [(4 * HOUR - 1, ["met"]), (4 * HOUR, ["breached", "met_late"])])
-def test_it_is_met_up_to_the_last_microsecond_before_the_deadline(at: int, said: list[str]) -> None:
+@pytest.mark.parametrize(("at", "emitted"), [(4 * HOUR - 1, ["met"]), (4 * HOUR, ["breached", "met_late"])])
+def test_it_is_met_up_to_the_last_microsecond_before_the_deadline(at: int, emitted: list[str]) -> None:
     life = run(RESPONSE, created(0), commented(at))
 
-    assert [effect.kind.partition(".")[2] for effect in life.effects if effect.kind != "commitment.started"] == said
+    assert [effect.kind.partition(".")[2] for effect in life.effects if effect.kind != "commitment.started"] == emitted
 
 
 def test_the_breach_bears_the_deadline_and_its_own_reason() -> None:
@@ -76,14 +76,14 @@ def test_an_answer_that_arrives_late_takes_the_breach_back_unless_it_was_given_a
 
 
 @pytest.mark.parametrize(
-    ("deployed", "said"), [(2 * HOUR, "breached @4h"), (4 * HOUR, "breached @4h"), (4 * HOUR + 1, "met @4h")]
+    ("deployed", "emitted"), [(2 * HOUR, "breached @4h"), (4 * HOUR, "breached @4h"), (4 * HOUR + 1, "met @4h")]
 )
-def test_a_deployment_may_make_reached_breached_for_open_tickets(deployed: int, said: str) -> None:
+def test_a_deployment_may_make_reached_breached_for_open_tickets(deployed: int, emitted: str) -> None:
     deployments = Deployments.fixed(policy_set(commitment("first_response"))).add(1, deployed, RESPONSE)
 
     life = run(deployments, created(0), commented(4 * HOUR))
 
-    assert life.lines("breached", "met") == [said]
+    assert life.lines("breached", "met") == [emitted]
 
 
 def test_what_is_reached_at_a_deployment_that_makes_it_usual_again_is_breached() -> None:

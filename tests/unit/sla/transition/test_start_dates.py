@@ -54,7 +54,7 @@ def test_the_worker_wakes_for_the_date_and_a_closed_ticket_waits_for_none() -> N
 
 
 @pytest.mark.parametrize(
-    ("event", "said"),
+    ("event", "emitted"),
     [
         (changed(DAY, status="solved"), []),
         (changed(DAY, planned=THIRD), ["started @54h", "breached @58h"]),
@@ -63,8 +63,8 @@ def test_the_worker_wakes_for_the_date_and_a_closed_ticket_waits_for_none() -> N
         (changed(DAY, priority="p2"), ["started @24h", "breached @32h"]),
     ],
 )
-def test_what_happens_at_the_very_instant_of_the_date_comes_before_the_start(event: Event, said: list[str]) -> None:
-    assert run(POLICIES, created(HOUR, planned=SECOND), event).lines() == said
+def test_what_happens_at_the_very_instant_of_the_date_comes_before_the_start(event: Event, emitted: list[str]) -> None:
+    assert run(POLICIES, created(HOUR, planned=SECOND), event).lines() == emitted
 
 
 def test_a_date_that_is_past_when_it_is_set_starts_the_clock_at_once_and_never_before() -> None:
@@ -144,7 +144,7 @@ def test_a_history_that_is_cut_keeps_the_date() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "then", "said"),
+    ("first", "then", "emitted"),
     [
         ("planned", "due", ["started @36h", "breached @40h"]),
         ("due", "planned", ["started @24h", "breached @28h"]),
@@ -152,13 +152,13 @@ def test_a_history_that_is_cut_keeps_the_date() -> None:
         ("due", "early", ["started @10h", "breached @14h"]),
     ],
 )
-def test_a_deployment_may_change_the_field_until_the_clock_has_started(first: str, then: str, said: list[str]) -> None:
+def test_a_deployment_may_change_the_field_until_the_clock_has_started(first: str, then: str, emitted: list[str]) -> None:
     rows = [replace(DELIVERY, name=f"delivery#{field}", starts_at=field) for field in (first, then)]
     deployments = Deployments.fixed(on(rows[0])).add(1, 10 * HOUR, on(rows[1]))
 
     ticket = created(HOUR, planned=SECOND, due="1970-01-02T12:00", early="1970-01-01T03:00")
 
-    assert run(deployments, ticket, keep=frozenset({first, then})).lines("started", "breached") == said
+    assert run(deployments, ticket, keep=frozenset({first, then})).lines("started", "breached") == emitted
 
 
 def test_a_row_that_a_deployment_adds_has_started_at_its_date() -> None:

@@ -34,8 +34,8 @@ EVERY: Final = 30.0
 _INTERVALS: Final = 3
 
 
-class Standing:
-    """How a feed stands. Raises ``aiokafka.errors.KafkaError`` where it publishes, except in ``run``."""
+class FeedTicks:
+    """The health of a feed. Raises ``aiokafka.errors.KafkaError`` where it publishes, except in ``run``."""
 
     def __init__(
         self, source: str, look_back: int, interval: float, publish: Callable[[bytes], Awaitable[None]], complete_to: int | None
@@ -48,7 +48,7 @@ class Standing:
         self._complete_to = complete_to
         self._state = FeedState.LAGGING
         self._since = time.monotonic()
-        """When the newest pass ended."""
+        """The end of the newest pass."""
 
     async def after(self, outcome: Outcome) -> None:
         """A pass has ended, and all its events are published."""

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from tests.oracle.asked import Fields
 
 _HANDS_OVER = ("raised", "repeated", "recurred")
-_ACTIVE = ("climbing", "acknowledged", "monitoring")
+_ACTIVE = ("active", "acknowledged", "monitoring")
 
 
-class Climbing:
+class Escalating:
     def __init__(self, story: Story) -> None:
         self.story = story
         self.escalations: dict[str, EscalationState] = {}
@@ -40,7 +40,7 @@ class Climbing:
                     self.release(name, escalation_state, resolved_ladder)
                     continue
                 escalation_state.state, escalation_state.watched_until = "monitoring", until
-                self._tell(name, escalation_state, "monitoring", resolved_ladder, due=until)
+                self._emit(name, escalation_state, "monitoring", resolved_ladder, due=until)
             elif move == "halt":
                 self.release(name, escalation_state, resolved_ladder, "withdrawn")
             elif move == "restore" and escalation_state.state == "withdrawn":
@@ -55,7 +55,7 @@ class Climbing:
             if escalation_state is not None and escalation_state.metric == metric:
                 self.release(name, escalation_state, ladders[name])
 
-    def hear(self, event: Event, before: Fields) -> None:
+    def receive(self, event: Event, before: Fields) -> None:
         meant = []
         for name, escalation_state in self.escalations.items():
             rows = (escalation_state.metric, *self.story.watches)
@@ -63,31 +63,31 @@ class Climbing:
             if offers:
                 resolved_ladder = offers[0]
                 level = self.story.former_levels.get((resolved_ladder.policy, name, event.level), event.level)
-                said = event.replace(level=level)
-                meant.append((name, escalation_state, resolved_ladder, said))
+                request = event.replace(level=level)
+                meant.append((name, escalation_state, resolved_ladder, request))
         if event.type == "escalation.requested":
             takers = [one for one in meant if one[2].ladder.on_request]
             knowing = [
                 one for one in takers if not one[3].level or one[3].level in [level.name for level in one[2].ladder.levels]
             ]
-            for name, escalation_state, resolved_ladder, said in (knowing or takers or meant)[:1]:
-                self._ask(name, said, escalation_state, resolved_ladder, self.story.watches[escalation_state.metric])
+            for name, escalation_state, resolved_ladder, request in (knowing or takers or meant)[:1]:
+                self._ask(name, request, escalation_state, resolved_ladder, self.story.watches[escalation_state.metric])
             return
-        for name, escalation_state, resolved_ladder, said in meant:
-            if not _active(escalation_state) or (said.level and said.level not in escalation_state.raised):
+        for name, escalation_state, resolved_ladder, request in meant:
+            if not _active(escalation_state) or (request.level and request.level not in escalation_state.raised):
                 continue
             if event.type == "escalation.released":
                 self.release(name, escalation_state, resolved_ladder)
-            elif escalation_state.state == "climbing":
-                escalation_state.state, escalation_state.said = "acknowledged", self.story.now
-                self._tell(name, escalation_state, "acknowledged", resolved_ladder)
+            elif escalation_state.state == "active":
+                escalation_state.state, escalation_state.last_emitted_at = "acknowledged", self.story.now
+                self._emit(name, escalation_state, "acknowledged", resolved_ladder)
 
     def lay(self, fields: Fields, before: Fields) -> None:
         """Begin and end ladders, so that those of the fields stand on every stopwatch that is on."""
-        laid = set()
+        applicable = set()
         for metric, watch in self.story.watches.items():
             for name, resolved_ladder in self.story.offered(metric, fields)[1].items() if watch.on else ():
-                laid.add(name)
+                applicable.add(name)
                 escalation_state = self.escalations.get(name)
                 elsewhere = (
                     escalation_state is not None
@@ -96,17 +96,17 @@ class Climbing:
                 )
                 if escalation_state and elsewhere and name in self.story.offered(escalation_state.metric, fields)[1]:
                     continue
-                self.lay_one(name, resolved_ladder, metric, watch)
+                self.apply_one(name, resolved_ladder, metric, watch)
         for name, escalation_state in self.escalations.items():
             watch = self.story.watches[escalation_state.metric]
             applied = self.story.offered(escalation_state.metric, before)[1].get(name)
             applies = self.story.offered(escalation_state.metric, fields)[1].get(name)
             watched_and_gone = escalation_state.state == "monitoring" and applies is None
-            if (watch.on or watched_and_gone) and name not in laid and applied is not None:
+            if (watch.on or watched_and_gone) and name not in applicable and applied is not None:
                 self.release(name, escalation_state, applied, "withdrawn")
             self.resolved_ladder[name] = applies
 
-    def lay_one(self, name: str, resolved_ladder: ResolvedLadder, metric: str, watch: Watch) -> None:
+    def apply_one(self, name: str, resolved_ladder: ResolvedLadder, metric: str, watch: Watch) -> None:
         escalation_state = self.escalations.get(name)
         if escalation_state is None or (escalation_state.cycle, escalation_state.metric) != (watch.cycle, metric):
             if escalation_state is not None:
@@ -116,13 +116,13 @@ class Climbing:
             self._come_back(name, escalation_state, resolved_ladder)
 
     def _come_back(self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder) -> None:
-        escalation_state.state, escalation_state.said, escalation_state.repeats = "climbing", self.story.now, 0
-        self._tell(name, escalation_state, "recurred", resolved_ladder)
+        escalation_state.state, escalation_state.last_emitted_at, escalation_state.repeats = "active", self.story.now, 0
+        self._emit(name, escalation_state, "recurred", resolved_ladder)
 
     def waiting(self, name: str, resolved_ladder: ResolvedLadder) -> list[str]:
         """Levels that a past minute had reached and that are still to be raised: they wait for an open minute."""
         escalation_state = self.escalations[name]
-        if escalation_state.state != "climbing" or not self._may_escalate(resolved_ladder):
+        if escalation_state.state != "active" or not self._may_escalate(resolved_ladder):
             return []
         past = self._past(escalation_state, resolved_ladder)
         return [level.name for level in past if level.name not in escalation_state.passed_over]
@@ -141,7 +141,7 @@ class Climbing:
     def raise_highest(self, name: str, resolved_ladder: ResolvedLadder, waiting: list[str]) -> None:
         """Rule 39: of the levels that are past at a deployment only the highest. ``waiting``: those that were past before."""
         escalation_state = self.escalations[name]
-        if escalation_state.state != "climbing" or not self._may_escalate(resolved_ladder):
+        if escalation_state.state != "active" or not self._may_escalate(resolved_ladder):
             return
         past = self._past(escalation_state, resolved_ladder)
         over = escalation_state.passed_over & {level.name for level in past}
@@ -151,8 +151,8 @@ class Climbing:
         escalation_state.passed_over = over | set(later[:-1])
         if now:
             escalation_state.raised.append(now[-1])
-            escalation_state.said, escalation_state.repeats = self.story.now, 0
-            self._tell(name, escalation_state, "raised", resolved_ladder, due=self._due(resolved_ladder))
+            escalation_state.last_emitted_at, escalation_state.repeats = self.story.now, 0
+            self._emit(name, escalation_state, "raised", resolved_ladder, due=self._due(resolved_ladder))
 
     def look(self) -> bool:
         """Says what is due in this minute; whether anything was, so that more may be."""
@@ -168,7 +168,7 @@ class Climbing:
             return True
         if (
             resolved_ladder is None
-            or escalation_state.state not in ("climbing", "acknowledged")
+            or escalation_state.state not in ("active", "acknowledged")
             or not watch.on
             or not self._may_escalate(resolved_ladder)
         ):
@@ -179,8 +179,8 @@ class Climbing:
                 highest, resolved_ladder.ladder.raise_again_after, escalation_state, resolved_ladder
             ):
                 return False
-            escalation_state.state, escalation_state.said, escalation_state.repeats = "climbing", now, 0
-            self._tell(name, escalation_state, "repeated", resolved_ladder, due=self._due(resolved_ladder))
+            escalation_state.state, escalation_state.last_emitted_at, escalation_state.repeats = "active", now, 0
+            self._emit(name, escalation_state, "repeated", resolved_ladder, due=self._due(resolved_ladder))
             return True
         raised = False
         resolved = self.story.commitments.get(resolved_ladder.ladder.commitment)
@@ -193,25 +193,25 @@ class Climbing:
                 and reached(threshold, resolved, watch, resolved_ladder.calendar, now)
             ):
                 escalation_state.raised.append(level.name)
-                escalation_state.said, escalation_state.repeats, raised = now, 0, True
-                self._tell(name, escalation_state, "raised", resolved_ladder, due=self._due(resolved_ladder))
+                escalation_state.last_emitted_at, escalation_state.repeats, raised = now, 0, True
+                self._emit(name, escalation_state, "raised", resolved_ladder, due=self._due(resolved_ladder))
         if raised:
             return True
         if highest is None or escalation_state.repeats >= highest.max_repeats:
             return False
         if self._again(highest, highest.repeat_every, escalation_state, resolved_ladder):
-            escalation_state.said, escalation_state.repeats = now, escalation_state.repeats + 1
-            self._tell(name, escalation_state, "repeated", resolved_ladder, due=self._due(resolved_ladder))
+            escalation_state.last_emitted_at, escalation_state.repeats = now, escalation_state.repeats + 1
+            self._emit(name, escalation_state, "repeated", resolved_ladder, due=self._due(resolved_ladder))
             return True
         return False
 
     def _reopen(self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder) -> None:
-        escalation_state.said, escalation_state.repeats = self.story.now, 0
+        escalation_state.last_emitted_at, escalation_state.repeats = self.story.now, 0
         if escalation_state.state == "quiet":
             escalation_state.raised, escalation_state.passed_over = [], set()
-        escalation_state.state = "climbing"
+        escalation_state.state = "active"
         if escalation_state.raised:
-            self._tell(name, escalation_state, "recurred", resolved_ladder)
+            self._emit(name, escalation_state, "recurred", resolved_ladder)
 
     def _ask(
         self, name: str, event: Event, escalation_state: EscalationState, resolved_ladder: ResolvedLadder, watch: Watch
@@ -226,21 +226,21 @@ class Climbing:
             shut = now < gate.due if gate.due is not None else gate.verdict == "pending"
         early = shut and not urgent
         if level is None or not ladder.on_request or not watch.on or early:
-            self.story.say(name, "escalation.refused", wanted, escalation_state.cycle, None, ladder.kind)
+            self.story.emit(name, "escalation.refused", wanted, escalation_state.cycle, None, ladder.kind)
             return
         again = _passed(level, escalation_state, resolved_ladder)
         if not again:
             escalation_state.raised.append(level.name)
-        escalation_state.state, escalation_state.said, escalation_state.repeats = "climbing", now, 0
+        escalation_state.state, escalation_state.last_emitted_at, escalation_state.repeats = "active", now, 0
         kind, team = "escalation.repeated" if again else "escalation.raised", resolved_ladder.teams.get(level.name, "")
-        self.story.say(name, kind, level.name, escalation_state.cycle, self._due(resolved_ladder), ladder.kind, team)
+        self.story.emit(name, kind, level.name, escalation_state.cycle, self._due(resolved_ladder), ladder.kind, team)
 
     def release(
         self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder, state: str = "released"
     ) -> None:
         if _active(escalation_state):
             escalation_state.state = state
-            self._tell(name, escalation_state, "released", resolved_ladder)
+            self._emit(name, escalation_state, "released", resolved_ladder)
 
     def _may_escalate(self, resolved_ladder: ResolvedLadder) -> bool:
         resolved = self.story.commitments.get(resolved_ladder.ladder.commitment)
@@ -252,7 +252,7 @@ class Climbing:
         """``wait`` has passed since the ladder last spoke, and the level may speak in this minute."""
         if wait is None or not _speaks(level, resolved_ladder, self.story):
             return False
-        again = self._later(escalation_state.said, wait, resolved_ladder)
+        again = self._later(escalation_state.last_emitted_at, wait, resolved_ladder)
         return again is not None and self.story.now >= again
 
     def _later(self, minute: int, wait: Duration, resolved_ladder: ResolvedLadder) -> int | None:
@@ -262,7 +262,7 @@ class Climbing:
         resolved = self.story.commitments.get(resolved_ladder.ladder.commitment)
         return None if resolved is None else resolved.due
 
-    def _tell(
+    def _emit(
         self,
         name: str,
         escalation_state: EscalationState,
@@ -274,7 +274,7 @@ class Climbing:
         level = escalation_state.raised[-1]
         team = resolved_ladder.teams.get(level, "") if kind in _HANDS_OVER else ""
         kind_of_ladder = resolved_ladder.ladder.kind
-        self.story.say(name, f"escalation.{kind}", level, escalation_state.cycle, due, kind_of_ladder, team)
+        self.story.emit(name, f"escalation.{kind}", level, escalation_state.cycle, due, kind_of_ladder, team)
 
 
 def _active(escalation_state: EscalationState) -> bool:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from stream.cli.dead_letters import DeadLetterFilter, FoundDeadLetter, dead_letter_of
 from stream.cli.main import main
-from stream.cli.rejected_letters import Letter, LetterFilter, letter_of
 from stream.cli.rejected_view import ADVICE, Summary, as_json, body_line, whole
 from stream.cli.republishing import Republisher
 from stream.cli.watch_view import Clock
@@ -24,15 +24,15 @@ CLOCK = Clock(UTC)
 EVENT = b'{"type":"ticket.deleted","id":"7","source":"desk","ticket":"desk/1","at":"2026-03-02T09:00:00Z"}'
 
 
-def letter(value: bytes | None = EVENT, *, offset: int = 5, at: int = 1_000_000, **parts: Any) -> Letter:
+def dead_letter(value: bytes | None = EVENT, *, offset: int = 5, at: int = 1_000_000, **parts: Any) -> FoundDeadLetter:
     rejected = Rejected(parts.get("reason", RejectReason.INVALID), parts.get("message", "wrong"), parts.get("path", "$.at"))
     body = encode_rejected(DeadLetter(rejected, parts.get("key", b"desk/1"), value, "ticket-events", 0, 9, at))
-    found = letter_of(SimpleNamespace(value=body, partition=3, offset=offset))
+    found = dead_letter_of(SimpleNamespace(value=body, partition=3, offset=offset))
     assert found is not None
     return found
 
 
-def selecting(**parts: Any) -> LetterFilter:
+def selecting(**parts: Any) -> DeadLetterFilter:
     none: dict[str, Any] = {
         "reasons": frozenset(),
         "tickets": frozenset(),
@@ -40,11 +40,11 @@ def selecting(**parts: Any) -> LetterFilter:
         "since": Place.BEGIN,
         "until": None,
     }
-    return LetterFilter(**(none | parts))
+    return DeadLetterFilter(**(none | parts))
 
 
 def test_a_dead_letter_is_selected_by_reason_ticket_source_and_time() -> None:
-    one = letter(at=1_000)
+    one = dead_letter(at=1_000)
 
     assert selecting().passes(one)
     assert selecting(reasons=frozenset({RejectReason.INVALID}), sources=frozenset({"desk"})).passes(one)
@@ -56,22 +56,22 @@ def test_a_dead_letter_is_selected_by_reason_ticket_source_and_time() -> None:
 
 
 def test_the_ticket_of_a_body_that_cannot_be_read_is_the_key() -> None:
-    assert letter(b"{", key=b"desk/8").ticket == "desk/8"
-    assert letter(b'{"ticket": 5, "source": 6}', key=b"desk/8").ticket == "desk/8"
-    assert letter(b'{"ticket": "M\xfcller", "type": "\xff"}', key=b"desk/8").ticket == "desk/8"
-    assert letter(b'{"type":' + 5_000 * b"[", key=b"desk/8").ticket == "desk/8"
-    assert letter(None, key=None).ticket == ""
+    assert dead_letter(b"{", key=b"desk/8").ticket == "desk/8"
+    assert dead_letter(b'{"ticket": 5, "source": 6}', key=b"desk/8").ticket == "desk/8"
+    assert dead_letter(b'{"ticket": "M\xfcller", "type": "\xff"}', key=b"desk/8").ticket == "desk/8"
+    assert dead_letter(b'{"type":' + 5_000 * b"[", key=b"desk/8").ticket == "desk/8"
+    assert dead_letter(None, key=None).ticket == ""
 
 
 def test_what_is_not_a_dead_letter_is_none() -> None:
-    assert letter_of(SimpleNamespace(value=b"{}", partition=0, offset=0)) is None
-    assert letter_of(SimpleNamespace(value=None, partition=0, offset=0)) is None
+    assert dead_letter_of(SimpleNamespace(value=b"{}", partition=0, offset=0)) is None
+    assert dead_letter_of(SimpleNamespace(value=None, partition=0, offset=0)) is None
 
 
 def test_the_summary_counts_by_reason_and_keeps_the_newest_in_order() -> None:
     summary = Summary(2)
     for offset, (reason, at) in enumerate([("invalid", 30), ("future", 10), ("invalid", 20)]):
-        summary.add(letter(offset=offset, at=at * 1_000_000, reason=RejectReason(reason)))
+        summary.add(dead_letter(offset=offset, at=at * 1_000_000, reason=RejectReason(reason)))
 
     lines = list(summary.lines(CLOCK))
 
@@ -88,7 +88,7 @@ def test_no_dead_letters_is_stated() -> None:
 
 @pytest.mark.parametrize("reason", RejectReason)
 def test_every_reason_has_its_advice(reason: RejectReason) -> None:
-    shown = "\n".join(whole(letter(reason=reason), EVENT, [("trace", b"1")], CLOCK))
+    shown = "\n".join(whole(dead_letter(reason=reason), EVENT, [("trace", b"1")], CLOCK))
 
     assert ADVICE[reason] in shown
     assert "header       trace: 1" in shown
@@ -98,11 +98,11 @@ def test_every_reason_has_its_advice(reason: RejectReason) -> None:
 def test_a_body_cannot_move_the_cursor() -> None:
     value = b'{"ticket": "\xe2\x80\xae"} \x1b[2J'
 
-    assert all(line.isprintable() for line in whole(letter(value, message="\x1b"), value, None, CLOCK))
+    assert all(line.isprintable() for line in whole(dead_letter(value, message="\x1b"), value, None, CLOCK))
 
 
 def test_json_has_the_place() -> None:
-    assert json.loads(as_json(letter()))["place"] == "3:5"
+    assert json.loads(as_json(dead_letter()))["place"] == "3:5"
 
 
 def test_the_body_of_a_line_has_no_line_breaks() -> None:
@@ -128,14 +128,14 @@ class FakePublisher:
         self.delivered_at = len(self.events)
 
 
-def republished(*letters: Letter, lines: list[bytes] | None = None) -> tuple[FakePublisher, Republisher]:
+def republished(*dead_letters: FoundDeadLetter, lines: list[bytes] | None = None) -> tuple[FakePublisher, Republisher]:
     publisher = FakePublisher()
     again = Republisher(dry_run=False)
     again.publisher = publisher  # type: ignore[assignment]
 
     async def run() -> None:
-        for each in letters:
-            await again.letter(each, each.letter.value)
+        for each in dead_letters:
+            await again.dead_letter(each, each.content.value)
         if lines is not None:
             await again.lines("file", iter(enumerate(lines, 1)))
         await again.finish()
@@ -145,7 +145,7 @@ def republished(*letters: Letter, lines: list[bytes] | None = None) -> tuple[Fak
 
 
 def test_an_event_is_published_unchanged_under_its_ticket_whatever_its_key_was() -> None:
-    publisher, again = republished(letter(key=b"wrong", reason=RejectReason.KEY_MISMATCH))
+    publisher, again = republished(dead_letter(key=b"wrong", reason=RejectReason.KEY_MISMATCH))
 
     assert publisher.events == [(b"desk/1", EVENT)]
     assert publisher.delivered_at == 1
@@ -153,7 +153,7 @@ def test_an_event_is_published_unchanged_under_its_ticket_whatever_its_key_was()
 
 
 def test_what_would_be_rejected_again_is_refused_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
-    publisher, again = republished(letter(b'{"type": "ticket.deleted"}'), letter(None), letter())
+    publisher, again = republished(dead_letter(b'{"type": "ticket.deleted"}'), dead_letter(None), dead_letter())
 
     assert len(publisher.events) == 1
     assert again.refused == 2
@@ -176,7 +176,7 @@ def test_a_tick_goes_to_every_partition() -> None:
 
 def test_a_dry_run_publishes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     again = Republisher(dry_run=True)
-    asyncio.run(again.letter(letter(), EVENT))
+    asyncio.run(again.dead_letter(dead_letter(), EVENT))
 
     assert capsys.readouterr().out == "3:5: would publish desk/1 ticket.deleted 7 of desk\n"
     assert again.summary() == "would publish 1 event"
