@@ -119,14 +119,17 @@ def peek(data: bytes) -> Summary:
     head_part = _peek_more(data[1:])[0] if data[:1] == UNCONFIRMED else _peek(data[1:])[0]
     soonest, newest, ended_by, started, packed, values, parts = head_part
     names = unpack_names(packed)
-    priority, team = _value("priority", names, values), _value("team", names, values)
     start, keys, numbers, dues, _ = _peek_at_parts(parts)
     verdicts = len(numbers) - len(dues)
     open_: list[OpenCommitment] = []
     for name, policy, number, watch in promised(keys):
         going = commitment_status(True, numbers[verdicts + number], numbers[2 * watch])
         if going:
-            open_.append(OpenCommitment(name, policy, priority, team, going, dues[number], start + numbers[2 * watch + 1]))
+            if not open_:
+                priority, team = _value("priority", names, values), _value("team", names, values)
+                customer = _value("customer", names, values)
+            began = start + numbers[2 * watch + 1]
+            open_.append(OpenCommitment(name, policy, priority, team, customer, going, dues[number], began))
     ended = has_ended(soonest, ended_by, _value("status", names, values)) or not (started or soonest is not None or open_)
     unmatched = is_unmatched(len(dues), ended_by, _value("status", names, values))
     return Summary(

@@ -269,6 +269,7 @@ class OpenCommitment(NamedTuple):
     policy: str
     priority: str
     team: str
+    customer: str
     state: str
     """``running``, ``paused`` or ``breached``."""
     due_at: int | None
@@ -300,6 +301,7 @@ def open_commitments(state: State) -> list[OpenCommitment]:
     ticket = state.head
     fields = ticket.fields
     priority, team = as_one_text(fields.get("priority", "")), as_one_text(fields.get("team", ""))
+    customer = as_one_text(fields.get("customer", ""))
     open_ = []
     for name, commitment_state in ticket.commitments.items():
         terms = commitment_state.terms
@@ -307,7 +309,8 @@ def open_commitments(state: State) -> list[OpenCommitment]:
         if watch is not None:
             going = commitment_status(terms.target is not None, commitment_state.verdict, watch.phase)
             if going:
-                open_.append(OpenCommitment(name, terms.policy, priority, team, going, commitment_state.due, watch.began))
+                due, began = commitment_state.due, watch.began
+                open_.append(OpenCommitment(name, terms.policy, priority, team, customer, going, due, began))
     return open_
 
 
