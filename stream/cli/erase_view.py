@@ -36,7 +36,7 @@ def leaving(topics: Topics, settings: Mapping[str, Mapping[str, str]], retention
     yield from _kept(topics.rejected, settings, "its rejected events")
     yield from _kept(topics.feed_rejected, settings, "payloads that were not mapped")
     if topics.writeback_state in settings:
-        kept = "until the setting keep of writeback has passed since its last effect"
+        kept = "until the setting keep of writeback after its last effect"
         yield f"{topics.writeback_state}: its deadlines, level and team, {kept}"
 
 

@@ -41,7 +41,7 @@ def test_each_topic_has_a_line_with_its_longest_time() -> None:
         "eu.sla-escalations: effects that were published, which nobody can edit, at most 401 days after they were published",
         "eu.ticket-events-rejected: its rejected events, at most 8 days after they were published",
         "eu.feed-rejected: payloads that were not mapped, at most 37 hours after they were published",
-        "eu.writeback-state: its deadlines, level and team, until the setting keep of writeback has passed since its last effect",
+        "eu.writeback-state: its deadlines, level and team, until the setting keep of writeback after its last effect",
     ]
 
 
