@@ -25,7 +25,7 @@ def leaving(topics: Topics, settings: Mapping[str, Mapping[str, str]], retention
     yield "state and pages: at once"
     if (changelog := settings.get(topics.changelog)) is not None:
         # A segment to which records are written is never cleaned, and only the next record after the longest lag closes it.
-        cleaned = "then the next event or tick of its partition, and a run of the log cleaner of the brokers"
+        cleaned = "then the next record there and a run of the log cleaner"
         yield f"{topics.changelog}: {_lag(changelog)} after that, {cleaned}"
         kept = "for ever" if retention is None else f"for {_length(retention // 1_000)} (setting retention), and"
         mark = "" if retention is None else f" {_length(_number(changelog, 'delete.retention.ms'))} more as a deletion mark"
