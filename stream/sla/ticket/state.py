@@ -50,6 +50,26 @@ Stored = tuple[
 class Ticket:
     """What is true of a ticket after a run of events. Copied before it is changed, its parts as they are changed."""
 
+    __slots__ = (
+        "commitments",
+        "deployment",
+        "ended_at",
+        "ended_by",
+        "escalations",
+        "fields",
+        "id",
+        "last",
+        "last_timer_at",
+        "next",
+        "partial",
+        "parties",
+        "shown",
+        "started",
+        "stored",
+        "watches",
+        "whole_at",
+    )
+
     def __init__(  # noqa: PLR0913  an argument an attribute: the stored form fills them by position
         self,
         id: str,  # noqa: A002  the word of everything that has one
@@ -178,6 +198,8 @@ _NO_UNCONFIRMED: Final[dict[str, Unconfirmed]] = {}
 @mypyc_attr(acyclic=True)
 class State:
     """A ticket and as much of its history as is needed to fold a late event in at its place. Never changed."""
+
+    __slots__ = ("base", "head", "old_ids", "recent", "revisions", "settling", "unconfirmed")
 
     def __init__(  # noqa: PLR0913  an argument an attribute, as of the ticket
         self,
