@@ -86,7 +86,7 @@ def _scrape(engine: Engine, open_: int, partitions: int, days: int) -> float:
         began = NOW - dice.randrange(30 * 24 * 60) * MINUTE - number
         state = ("running", "running", "running", "paused", "breached")[number % 5]
         team, priority = f"team-{number % 40}", f"p{1 + number % 4}"
-        one = OpenCommitment(names[number % len(names)], policy.name, priority, team, state, due, began)
+        one = OpenCommitment(names[number % len(names)], policy.name, priority, team, "", state, due, began)
         partitions_open[dice.randrange(partitions)].add([one])
     occupied = sum(_occupied(slots) for counts in partitions_open for slots in (counts.due, counts.began))
     print(f"{open_:,} open, due within {days} days, {partitions} partitions: {occupied / open_:.0f} bytes each in the counts")

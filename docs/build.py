@@ -86,7 +86,7 @@ _METRICS: Final = """\
 
 A worker serves these metrics at `/metrics`, on port 9300 by default.
 In the OpenMetrics format, a breach carries an exemplar with its ticket.
-Tickets, customers and agents are never labels.
+Tickets and agents are never labels, and customers only if the setting `metric_customers` names them.
 The worker's page, `/`, lists the tickets at risk as HTML and JSON.
 
 The worker also exports `process_*` and `python_gc_*`.
@@ -96,9 +96,13 @@ All label sets that can be derived from the policies exist from the start with t
 A deployment adds those of its policies, without a restart, and the label sets of older names stay until the worker ends.
 The label sets of a ticket exist as soon as its stopwatch runs.
 The first breach of a team is therefore an increase like any other.
-An empty `priority` or `team` stands for a ticket without one.
-The first 50 teams keep their names, as do the first 10 priorities that no policy names; further ones are counted as `other`.
-Once 2,000 combinations of policy, commitment, priority and team are known, new ones are counted as `other` too.
+An empty `priority`, `team` or `customer` stands for a ticket without one.
+Teams and priorities that policies name keep their names.
+So do the first 50 other teams that a worker sees (the setting `metric_teams`) and the first 10 other priorities.
+Further ones are counted as `other`.
+Customers that `metric_customers` names keep their names, all others are counted as `other`; without it there is no such label.
+Once 2,000 label sets of policy, commitment, priority, team and customer are known (`metric_label_sets`), new ones are `other`.
+[Sizing](../guides/sizing.md#series) states what they cost.
 
 Open commitments are counted incrementally, and a scrape reads only these counts, never the tickets.
 Query the gauge histograms without `rate`.

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from panels import Json
 
 POLICY: Final = f'policy=~"$policy", commitment=~"$commitment", {INSTALLATION}'
-WHOM: Final = f'priority=~"$priority", team=~"$team", {POLICY}'
+WHOM: Final = f'priority=~"$priority", team=~"$team", customer=~"$customer", {POLICY}'
 LADDERS: Final = f'policy=~"$policy", {INSTALLATION}'
 RANGE: Final = "$__range"
 STEP: Final = "$__interval"
 RATE: Final = "$__rate_interval"
-COUNT: Final = "policy_commitment_priority_team:sla_commitments_"
+COUNT: Final = "policy_commitment_priority_team_customer:sla_commitments_"
 BANDS: Final = (
     ("0 to 4 h", "0", "14400.0"),
     ("4 h to 1 d", "14400.0", "86400.0"),
@@ -55,13 +55,19 @@ def board() -> Json:
             label_variable("commitment", "Commitment", "sla_commitments_total"),
             label_variable("priority", "Priority", "sla_commitments_total"),
             label_variable("team", "Team", "sla_commitments_total"),
+            label_variable("customer", "Customer", "sla_commitments_total"),
         ],
         [
             Row("Are promises kept?", 4, _figures()),
             Row("", 9, _where()),
             Row("", 8, _flow()),
-            Row("Of all teams, and but for the first panel of all priorities: how long does it take?", 8, _lengths()),
-            Row("Of all priorities and teams: what is left of the objectives?", 8, _objectives()),
+            Row("Which customers?", 8, _customers()),
+            Row(
+                "Of all teams, and but for the first panel of all priorities and customers: how long?",
+                9,
+                _lengths(),
+            ),
+            Row("Of all priorities, teams and customers: what is left of the objectives?", 8, _objectives()),
             Row("", 8, _trend()),
             Row("", 8, _rest()),
         ],
@@ -73,40 +79,44 @@ def _figures() -> list[Json]:
     by = "cluster, job, installation, policy, commitment"
     decided = f"({_net('met', RANGE, by)} + {_net('breached', RANGE, by)})"
     objective = f"max by ({by}) (sla_objective_ratio{{{POLICY}}})"
+    share = f"1 - {breached} / ({met} + {breached} > 0)"
+    promised = f"sum({objective} * {decided}) / (sum({decided} and {objective}) > 0)"
     return [
         stat(
-            6,
+            8,
             "Compliance",
-            "Share of the commitments decided in the selected time that were met, each counted once; and what the policies "
-            "promise, by the same commitments.",
+            "Share of the commitments decided in the selected time that were met, each counted once; what the policies "
+            "promise, by the same commitments; and the margin between the two.",
             "percentunit",
-            Query(f"1 - {breached} / ({met} + {breached} > 0)", "met"),
-            Query(f"sum({objective} * {decided}) / sum({decided} and {objective})", "promised"),
+            Query(share, "met"),
+            Query(promised, "promised"),
+            Query(f"{share} - {promised}", "margin"),
             decimals=1,
+            steps_of={"margin": [(RED, None), (GREEN, 0)]},
         ),
         stat(
-            6,
+            7,
             "Met and breached",
             "Commitments decided in the selected time. Met: each once, however often its ticket was reopened. Breached: "
             "without those that a late event took back.",
-            "short",
+            "none",
             Query(met, "met"),
             Query(breached, "breached"),
             colours={"breached": RED, "met": GREEN},
         ),
         stat(
-            6,
+            4,
             "Reopenings",
             "Met commitments that are open again because the ticket was reopened. Each receives another verdict.",
-            "short",
+            "none",
             Query(_net("reopened", RANGE), "reopened"),
         ),
         stat(
-            6,
+            5,
             "Breached and still owed",
-            "Open commitments whose target has passed, now.",
-            "short",
-            Query(f'sum(sla_open_commitments{{state="breached", {WHOM}}})', "owed"),
+            "Open commitments whose target has passed, now, and how many they were.",
+            "none",
+            Query(f'sum(sla_open_commitments{{state="breached", {WHOM}}})', "now"),
             steps=[(GREEN, None), (RED, 0.5)],
         ),
     ]
@@ -158,7 +168,7 @@ def _where() -> list[Json]:
 
 
 def _flow() -> list[Json]:
-    taken_back = f"policy_commitment_priority_team_kind:sla_retractions:delta1m{{{WHOM}}}"
+    taken_back = f"policy_commitment_priority_team_customer_kind:sla_retractions:delta1m{{{WHOM}}}"
     return [
         graph(
             8,
@@ -196,31 +206,66 @@ def _flow() -> list[Json]:
     ]
 
 
+def _customers() -> list[Json]:
+    breached, met = _net("breached", RANGE, "customer"), _net("met", RANGE, "customer")
+    owed = f'sum by (customer) (sla_open_commitments{{state="breached", {WHOM}}})'
+    return [
+        table(
+            12,
+            "Compliance by customer",
+            "Customers that the setting metric_customers names; other: all others; empty: tickets without a customer, or all "
+            "tickets where the setting names none. Worst first.",
+            Column("compliance", f"1 - {breached} / ({met} + {breached} != 0)", "percentunit", decimals=1),
+            Column("breached", breached, "none"),
+            Column("met", met, "none"),
+            Column("owed now", owed, "none", [("transparent", None), (RED, 0.5)]),
+            keys={"customer": 250},
+            sort=("compliance", False),
+            leads=("customer",),
+        ),
+        graph(
+            12,
+            "Breaches by customer",
+            "As above, per interval and customer.",
+            "short",
+            Query(
+                f'label_replace({_net("breached", STEP, "customer")}, "customer", "no customer", "customer", "")',
+                "{{customer}}",
+            ),
+            bars=True,
+            stacked=True,
+            floor=None,
+        ),
+    ]
+
+
 def _lengths() -> list[Json]:
-    which = f'priority=~"$priority", {POLICY}'
+    which = f'priority=~"$priority", customer=~"$customer", {POLICY}'
     used = f"sla_commitment_used_ratio_bucket{{{POLICY}}}"
     paused, running = (
         f"sum by (policy) (rate(sla_commitment_{what}_seconds_sum{{{POLICY}}}[{RATE}]))" for what in ("paused", "time")
     )
-    by = "commitment, priority"
+    by = "policy, commitment, priority"
+    spent, fulfilled = (
+        f"sum by ({by}) (increase(sla_commitment_time_seconds_{what}{{{which}}}[{RANGE}]))" for what in ("sum", "count")
+    )
+    mean = f"{spent} / ({fulfilled} > 0)"
+    target = f"(max by ({by}) (sla_target_seconds{{{POLICY}}}) and {mean})"
     return [
-        graph(
-            10,
+        table(
+            12,
             "Time used, by priority",
-            "Of the commitments fulfilled in the interval: the mean in hours, on the clock of their target (business hours "
-            "where the target is business time), and the targets of the policy.",
-            "suffix: h",
-            Query(
-                f"sum by ({by}) (rate(sla_commitment_time_seconds_sum{{{which}}}[{RATE}])) / "
-                f"(sum by ({by}) (rate(sla_commitment_time_seconds_count{{{which}}}[{RATE}])) > 0) / 3600",
-                "{{commitment}} {{priority}}",
-            ),
-            Query(f"max by ({by}) (sla_target_seconds{{{which}}}) / 3600", "target {{commitment}} {{priority}}"),
-            dashed="^target",
-            logarithmic=True,
+            "Of the commitments fulfilled in the selected time: the mean in hours, on the clock of their target (business "
+            "hours where the target is business time), the target of the policy, and the mean as a share of it.",
+            Column("mean", f"{mean} / 3600", "suffix: h", decimals=1),
+            Column("target", f"{target} / 3600", "suffix: h", decimals=1),
+            Column("share", f"({mean}) / {target}", "percentunit", [("transparent", None), (ORANGE, 0.75), (RED, 1)]),
+            keys={"policy": 215, "commitment": 130, "priority": 75},
+            sort=("share", True),
+            leads=("policy",),
         ),
         graph(
-            7,
+            6,
             "Share of the target used, 90th percentile",
             "Nine in ten commitments fulfilled in the interval used less than this share. The line is the target.",
             "percentunit",
@@ -228,7 +273,7 @@ def _lengths() -> list[Json]:
             steps=[(GREEN, None), (RED, 1)],
         ),
         graph(
-            7,
+            6,
             "Paused share of time",
             "The paused share of the time until commitments were fulfilled.",
             "percentunit",
@@ -239,26 +284,28 @@ def _lengths() -> list[Json]:
 
 
 def _objectives() -> list[Json]:
-    compliance, left = "policy_commitment:sla_compliance:ratio30d", "policy_commitment:sla_error_budget_left:ratio30d"
-    objective = f"max by (policy, commitment) (sla_objective_ratio{{{POLICY}}})"
-    budget = [(RED, None), (ORANGE, 0.000001), (GREEN, 0.25)]
+    compliance, left = (
+        f"policy_commitment:{name}:ratio30d{{{POLICY}}}" for name in ("sla_compliance", "sla_error_budget_left")
+    )
+    # Of commitments that were decided: the others have an objective, and nothing to compare with it.
+    objective = f"max by (policy, commitment) (sla_objective_ratio{{{POLICY}}}) and on (policy, commitment) {compliance}"
     return [
         table(
             14,
             "Compliance against objective, 30 days",
             "The share of decided commitments that were met, late breaches counted "
             "and retracted ones not; the objective of the policy; the margin between the two; and "
-            "how much of the breaches that it allows is left.",
-            Column("compliance", f"{compliance}{{{POLICY}}}", "percentunit", decimals=1),
+            "how much of the breaches that it allows have happened.",
+            Column("compliance", compliance, "percentunit", decimals=1),
             Column("objective", objective, "percentunit", decimals=1),
             Column(
                 "margin",
-                f"{compliance}{{{POLICY}}} - on (policy, commitment) {objective}",
+                f"{compliance} - on (policy, commitment) ({objective})",
                 "percentunit",
                 [(RED, None), (GREEN, 0)],
                 decimals=1,
             ),
-            Column("budget left", f"{left}{{{POLICY}}}", "percentunit", budget),
+            Column("budget used", f"1 - {left}", "percentunit", [(GREEN, None), (ORANGE, 0.75), (RED, 1)]),
             keys={"policy": 215, "commitment": 130},
             sort=("margin", False),
             leads=("policy",),
@@ -269,8 +316,8 @@ def _objectives() -> list[Json]:
             "The share that is left of the breaches that the objective allows in 30 days. "
             "Nothing is left when the objective is missed.",
             "percentunit",
-            Query(f"clamp_min({left}{{{POLICY}}}, 0)", "{{commitment}}, {{policy}}"),
-            steps=budget,
+            Query(f"clamp_min({left}, 0)", "{{commitment}}, {{policy}}"),
+            steps=[(RED, None), (ORANGE, 0.000001), (GREEN, 0.25)],
             high=1,
             name_placement="top",
         ),
@@ -282,12 +329,13 @@ def _trend() -> list[Json]:
         graph(
             12,
             "Error budget over time",
-            "The share left of the allowed breaches of 30 days. Below zero: the objective is missed.",
+            "The share left of the allowed breaches of 30 days. Below zero: the objective is missed; drawn down to -100 %, "
+            "where twice as many have happened as are allowed.",
             "percentunit",
-            Query(f"policy_commitment:sla_error_budget_left:ratio30d{{{POLICY}}}", "{{policy}} {{commitment}}"),
+            Query(f"clamp_min(policy_commitment:sla_error_budget_left:ratio30d{{{POLICY}}}, -1)", "{{policy}} {{commitment}}"),
             steps=[(RED, None), (GREY, 0)],
             leads=("policy",),
-            floor=None,
+            floor=-1,
         ),
         graph(
             12,

@@ -120,11 +120,19 @@ def stat(
     *queries: Query,
     steps: Steps = PLAIN,
     colours: dict[str, str] | None = None,
+    steps_of: dict[str, Steps] | None = None,
     words: dict[str, str] | None = None,
     decimals: int = 0,
 ) -> Json:
-    """The latest value, large, over its course; of the whole selected time the value alone. ``words``: {"-1": "none"}."""
+    """The latest value, large, over its course; of the whole selected time the value alone. ``words``: {"-1": "none"}.
+
+    ``steps_of``: the steps of queries that have others, by legend.
+    """
     whole = any("$__range" in query.expr for query in queries)
+    overrides = [_fixed(name, colour) for name, colour in (colours or {}).items()]
+    for name, others in (steps_of or {}).items():
+        properties = [{"id": "thresholds", "value": _thresholds(others)}]
+        overrides.append({"matcher": {"id": "byName", "options": name}, "properties": properties})
     return panel(
         "stat",
         width,
@@ -138,12 +146,13 @@ def stat(
             "decimals": decimals,
             "mappings": [_mapping({value: {"text": word} for value, word in (words or {}).items()})] if words else [],
         },
-        overrides=[_fixed(name, colour) for name, colour in (colours or {}).items()],
+        overrides=overrides,
         options={
             "colorMode": "value",
             "graphMode": "none" if whole else "area",
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
-            "textMode": "value_and_name" if len(queries) > 1 or "{{" in queries[0].legend else "value",
+            # Without a name the value is in the middle, on top of its course; with a name it is above it.
+            "textMode": "value" if whole and len(queries) == 1 else "value_and_name",
         },
     )
 

@@ -25,7 +25,7 @@ from panels import (
 if TYPE_CHECKING:
     from panels import Json
 
-WHOM: Final = f'team=~"$team", policy=~"$policy", {INSTALLATION}'
+WHOM: Final = f'team=~"$team", customer=~"$customer", policy=~"$policy", {INSTALLATION}'
 POLICY: Final = f'policy=~"$policy", {INSTALLATION}'
 STEP: Final = "$__interval"
 BANDS: Final = (
@@ -51,14 +51,15 @@ def board() -> Json:
             *installation_variables(),
             label_variable("policy", "Policy", "sla_open_commitments"),
             label_variable("team", "Team", "sla_open_commitments"),
+            label_variable("customer", "Customer", "sla_open_commitments"),
             text_variable("docs", "Documentation at", "/public/docs"),
         ],
         [
             Row("", 4, _figures()),
             Row("", 9, _at_risk()),
             Row("", 8, _work()),
-            Row("", 6, _alerts()),
-            Row("Of all teams", 8, _escalations()),
+            Row("", 8, _alerts()),
+            Row("Of all teams and customers", 8, _escalations()),
         ],
     )
 
@@ -79,32 +80,32 @@ def _figures() -> list[Json]:
             5,
             "Overdue",
             "Breached and not fulfilled yet.",
-            "short",
-            Query(_within("0.0"), "overdue"),
+            "none",
+            Query(_within("0.0"), "now"),
             steps=[(GREEN, None), (RED, 0.5)],
         ),
         stat(
             5,
             "Under 15 minutes",
             "Running, and due within 15 minutes.",
-            "short",
-            Query(_band("0.0", "900.0"), "under 15 min"),
+            "none",
+            Query(_band("0.0", "900.0"), "now"),
             steps=[(GREEN, None), (ORANGE, 0.5)],
         ),
         stat(
             5,
             "15 minutes to an hour",
             "Running, and due within the hour.",
-            "short",
-            Query(_band("900.0", "3600.0"), "under 1 h"),
+            "none",
+            Query(_band("900.0", "3600.0"), "now"),
             steps=[(GREEN, None), (YELLOW, 0.5)],
         ),
         stat(
             5,
             "Paused",
             "The clock is paused, for example while the ticket waits for its customer.",
-            "short",
-            Query(f'sum(sla_open_commitments{{state="paused", {WHOM}}})', "paused"),
+            "none",
+            Query(f'sum(sla_open_commitments{{state="paused", {WHOM}}})', "now"),
             steps=PLAIN,
         ),
         stat(
@@ -112,7 +113,7 @@ def _figures() -> list[Json]:
             "Next deadline in",
             "Time until the next deadline of a running commitment, of all teams.",
             "s",
-            Query(f"min(({running} > 0) - on (job, instance) group_left () sla_clock_timestamp_seconds) or vector(-1)", "next"),
+            Query(f"min(({running} > 0) - on (job, instance) group_left () sla_clock_timestamp_seconds) or vector(-1)", "now"),
             steps=PLAIN,
             words={"-1": "none today"},
         ),

@@ -15,7 +15,7 @@ GROUPS: Final[Mapping[str, Sequence[str]]] = {
     "Policies and deadlines": ("policies", "clock", "grace", "routine"),
     "Events": ("max_ahead", "history", "late_after", "settling", "feed_lag_limit"),
     "Personal data": ("keep_fields", "retention", "deleted_retention", "rejected_retention"),
-    "Pages and log": ("metrics_", "page_prefix", "advertise", "allowed_hosts", "token", "ticket_url", "log_format"),
+    "Pages and log": ("metrics_", "metric_", "page_prefix", "advertise", "allowed_hosts", "token", "ticket_url", "log_format"),
 }
 """Heading to the names of the settings below it; a name that ends with _ stands for all that begin with it."""
 

@@ -20,7 +20,14 @@ _OAUTH: Final = (*_ENDPOINT, "sasl_oauth_token_file", "sasl_oauth_extensions")
 def conflicts(settings: Mapping[str, Any]) -> list[str]:
     """Every problem, with what to do. ``settings``: the values by name."""
     login = _of_oauth(settings) if settings["sasl_mechanism"] == OAUTHBEARER else _of_login(settings)
-    return [*_of_files(settings), *login]
+    return [*_of_files(settings), *login, *_of_metrics(settings)]
+
+
+def _of_metrics(settings: Mapping[str, Any]) -> list[str]:
+    kept = settings["keep_fields"]
+    if settings["metric_customers"] and kept is not None and "customer" not in kept:
+        return ["metric_customers needs the field customer of tickets, which is not kept: add customer to keep_fields"]
+    return []
 
 
 def _of_files(settings: Mapping[str, Any]) -> list[str]:

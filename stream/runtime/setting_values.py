@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 AUTO: Final = -1
 """The retention ``auto``, which depends on the setting ``clock``."""
 _SHORTEST_TOKEN: Final = 16
+_MOST_CUSTOMERS: Final = 100
 OAUTHBEARER: Final = "OAUTHBEARER"
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", OAUTHBEARER)
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
@@ -63,6 +65,18 @@ def kept_fields(value: str) -> frozenset[str] | None:
         if not nameable(item):
             raise ValueError(f"{item!r} cannot be a ticket field: use at most {MAX_NAME} characters, and no @ at the beginning")
     return frozenset(one_form(item) for item in items)
+
+
+def metric_customers(value: str) -> frozenset[str]:
+    """Names of customers as tickets have them. A name with a comma is in double quotation marks."""
+    try:
+        (items,) = csv.reader([value], skipinitialspace=True, strict=True)
+    except csv.Error as error:
+        raise ValueError(f"{value!r} is not a list of names: {error}") from error
+    customers = frozenset(one_form(item.strip()) for item in items if item.strip())
+    if len(customers) > _MOST_CUSTOMERS:
+        raise ValueError(f"it names {len(customers)} customers; each multiplies the series, so name at most {_MOST_CUSTOMERS}")
+    return customers
 
 
 def host_names(value: str) -> tuple[str, ...]:

@@ -158,6 +158,25 @@ class Settings:
     routine: bool = _setting(
         read.yes_no, "yes", "Whether to publish routine effects too (started, paused, resumed, retargeted, measured).", _YES_NO
     )
+    metric_teams: int = _setting(
+        read.whole(0, 1_000),
+        "50",
+        "Number of teams that are a label value of their own in the metrics, besides those that policies name: the first ones "
+        "that a worker sees. The others are counted as 'other'.",
+    )
+    metric_customers: frozenset[str] = _setting(
+        read.metric_customers,
+        "",
+        "Customers, separated by commas, that are a label value of their own in the metrics of commitments; all others are "
+        "counted as 'other'. At most 100; a name with a comma in double quotation marks. Without any, no metric has the label "
+        "customer. The same for all workers.",
+    )
+    metric_label_sets: int = _setting(
+        read.whole(100, 10_000),
+        "2000",
+        "Number of combinations of policy, commitment, priority, team and customer that a worker counts separately; further "
+        "ones are counted as 'other'. It bounds the series.",
+    )
     metrics_address: str = _setting(read.text, "127.0.0.1", "Address on which a worker serves its pages and /metrics.")
     metrics_port: int = _setting(
         read.whole(0, 65_535), "9300", "Port of these pages; 0 selects a free port, which the log shows."

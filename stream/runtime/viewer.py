@@ -232,7 +232,7 @@ class Viewer:
         # Another deployment than the newest may judge the ticket: the sweep has not reached it, or changes nothing about it.
         calendars = self._app.engine.deployments.known[state.head.deployment].policies.calendars
         found = []
-        for name, policy, priority, team, word, due, _ in open_commitments(state):
+        for name, policy, priority, team, _, word, due, _ in open_commitments(state):
             if word == "running" and due is not None:
                 calendar = calendars.get(state.head.commitments[name].terms.calendar)
                 zone = "UTC" if calendar is None else calendar.timezone

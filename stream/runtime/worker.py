@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from faust.worker import Worker
 
 from stream.compiled import hot_path
+from stream.observe.metrics.labels import LabelBounds
 from stream.observe.metrics.registry import Metrics
 from stream.observe.pages.neighbours import Neighbours
 from stream.observe.pages.routes import Routes
@@ -67,7 +68,8 @@ def run(settings: Settings) -> NoReturn:
     )
     sys.setswitchinterval(THREAD_SECONDS)
     now = None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000
-    metrics = Metrics(engine.policies, now=now, app_id=f"{settings.topic_prefix}{settings.app_id}")
+    bounds = LabelBounds(settings.metric_teams, settings.metric_customers, settings.metric_label_sets)
+    metrics = Metrics(engine.policies, now=now, app_id=f"{settings.topic_prefix}{settings.app_id}", bounds=bounds)
     app = wire(settings, metrics, engine)
     follow(app, DeploymentFollower(policy_log, read, engine, files))
     watch_topics(app)

@@ -88,7 +88,7 @@ def _labels(series: str) -> set[str] | None:
 def _fixed() -> dict[str, set[str]]:
     """The values of those labels whose values are ours, from a registry that has seen one open commitment, and a gateway's."""
     metrics = Metrics(PolicySet((), {}))
-    metrics.open_commitments.begin(0).add([OpenCommitment("c", "p", "p1", "", "running", None, 0)])
+    metrics.open_commitments.begin(0).add([OpenCommitment("c", "p", "p1", "", "", "running", None, 0)])
     values: dict[str, set[str]] = {}
     for family in (*metrics.registry.collect(), *Recorder(["desk"]).metrics.registry.collect()):
         for sample in family.samples:

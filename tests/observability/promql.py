@@ -13,7 +13,7 @@ GRAFANA = {
     "$__rate_interval": "5m",
     "$__range": "1h",
     "$__interval": "1m",
-    **dict.fromkeys(("$policy", "$team", "$priority", "$commitment", "$job", "$instance", "$installation"), "x"),
+    **dict.fromkeys(("$policy", "$team", "$customer", "$priority", "$commitment", "$job", "$instance", "$installation"), "x"),
 }
 """What Grafana puts in for the variables of our dashboards."""
 

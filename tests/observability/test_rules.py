@@ -84,7 +84,7 @@ def test_alertmanager_groups_and_inhibits_by_installation() -> None:
 
 
 def test_the_name_of_a_recording_rule_has_its_labels() -> None:
-    labels = "instance|job(_reason|_source)?|policy(_ladder_level|_commitment(_stage|_priority_team(_kind)?)?)?"
+    labels = "instance|job(_reason|_source)?|policy(_ladder_level|_commitment(_stage|_priority_team_customer(_kind)?)?)?"
     for name in RECORDS:
         assert re.fullmatch(rf"({labels}):sla_[a-z_]+:[a-z0-9_]+", name), name
 

@@ -11,7 +11,8 @@ from typing import Final
 
 from stream.observe.metrics.families import Spec
 
-_TEAM_LABELS: Final = ("policy", "commitment", "priority", "team")
+_TICKET_LABELS: Final = ("policy", "commitment", "priority", "team", "customer")
+"""The customer is a label only with the setting ``metric_customers``."""
 _COMMITMENT_LABELS: Final = ("policy", "commitment")
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
@@ -90,13 +91,13 @@ UNMATCHED: Final = Spec(
 STARTED: Final = Spec(
     "sla_commitments_started_total",
     "counter",
-    _TEAM_LABELS,
+    _TICKET_LABELS,
     "Stopwatches started, including those without a target. Stays at 0 if routine effects are switched off.",
 )
 DECIDED: Final = Spec(
     "sla_commitments_total",
     "counter",
-    (*_TEAM_LABELS, "outcome"),
+    (*_TICKET_LABELS, "outcome"),
     "Verdicts: met in time, breached at the instant the target passed, or cancelled. A verdict that is undone "
     "stays counted here and is also counted elsewhere: in sla_retractions_total if a late event showed that it "
     "was never true, in sla_commitments_reopened_total if the ticket was reopened. Each commitment counts once in "
@@ -105,16 +106,16 @@ DECIDED: Final = Spec(
 RETRACTIONS: Final = Spec(
     "sla_retractions_total",
     "counter",
-    (*_TEAM_LABELS, "kind"),
+    (*_TICKET_LABELS, "kind"),
     "Commitment effects retracted because a late event changed the record. kind: breach, met, reopening (of a met "
     "commitment: it stays met), or other (a warning, a start, ...).",
 )
 REOPENED: Final = Spec(
     "sla_commitments_reopened_total",
     "counter",
-    _TEAM_LABELS,
+    _TICKET_LABELS,
     "Met commitments that are open again because the ticket was reopened; each will get another verdict. Labelled "
-    "with the priority and team at that time, so only sums over these two are comparable with the verdicts. A "
+    "with the priority, team and customer at that time, so only sums over these are comparable with the verdicts. A "
     "retracted reopening is also counted in sla_retractions_total (kind=reopening).",
 )
 LATE_BREACHES: Final = Spec(
@@ -135,7 +136,7 @@ PROVISIONAL_BREACHES: Final = Spec(
 PAGES: Final = Spec(
     "sla_page_breach_timestamp_seconds",
     "gauge",
-    _TEAM_LABELS,
+    _TICKET_LABELS[:-1],
     "Wall clock time of the newest breach whose policy states that a single one pages. Exists from the first such breach on. "
     "Excludes late breaches, those through a deployment, all in clock mode event, and provisional ones until they are "
     "confirmed.",
@@ -171,7 +172,7 @@ EFFECTS: Final = Spec("sla_effects_total", "counter", ("type",), "Effects publis
 TIME: Final = Spec(
     "sla_commitment_time_seconds",
     "histogram",
-    (*_COMMITMENT_LABELS, "priority"),
+    (*_COMMITMENT_LABELS, "priority", "customer"),
     "Time used when a commitment was fulfilled, in time, late or without a target, on the clock of its target "
     "(business time for a target in business time), without pauses. Unfulfilled commitments are not included.",
     _LENGTHS,
@@ -202,13 +203,13 @@ DELAY: Final = Spec(
 OPEN: Final = Spec(
     "sla_open_commitments",
     "gauge",
-    (*_TEAM_LABELS, "state"),
+    (*_TICKET_LABELS, "state"),
     "Commitments not yet fulfilled, of the partitions this worker owns: running, paused, or breached and still owed.",
 )
 LEFT: Final = Spec(
     "sla_open_commitment_remaining_seconds",
     "gaugehistogram",
-    (*_COMMITMENT_LABELS, "team"),
+    (*_COMMITMENT_LABELS, "team", "customer"),
     "Open commitments by the wall time until their deadline, as of now, to the minute. le=0: breached and still "
     "owed, or about to be breached. Paused ones have no deadline and are not included.",
     (0, 15 * _MINUTE, 30 * _MINUTE, _HOUR, 2 * _HOUR, 4 * _HOUR, 8 * _HOUR, _DAY),

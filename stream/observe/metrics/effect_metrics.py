@@ -116,7 +116,7 @@ class EffectMetrics:
             series.provisional_breaches.value += 1
         elif effect.page and clock_is_wall:
             # An instant, and not a count: a counter whose first value a restart repeats shows no increase.
-            self._pages.labels(*series.labels).set(effect.detected_at / 1e6)
+            self._pages.labels(*series.labels[:4]).set(effect.detected_at / 1e6)
         if clock_is_wall and measured and not effect.late and effect.deployment is None:
             self._delay.observe_of(effect.ticket, (effect.detected_at - effect.at) / 1e6)
 
@@ -160,8 +160,9 @@ class EffectMetrics:
         priority, team = fields.get("priority", ""), fields.get("team", "")
         try:
             return self._cache[effect.policy, effect.commitment, priority, team]
-        except (KeyError, TypeError):  # not cached yet, or one of them is a list
-            return self._commitments.find(effect.policy, effect.commitment, as_one_text(priority), as_one_text(team))
+        except (KeyError, TypeError):  # not cached yet, or one of them is a list, or there is a label of customers
+            customer = as_one_text(fields.get("customer", ""))
+            return self._commitments.find(effect.policy, effect.commitment, as_one_text(priority), as_one_text(team), customer)
 
 
 def _stem(effect_id: str) -> str:

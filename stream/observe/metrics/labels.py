@@ -5,9 +5,11 @@ Label values come from tickets, and a helpdesk may put anything into a ticket. T
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from stream.sla.policy.conditions import FieldIn, leaves
+from stream.sla.policy.resolve import conditions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,16 +19,24 @@ if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
 
 OTHER: Final = "other"
-TEAMS: Final = 50
-"""Number of teams that keep their names: the first ones seen."""
 EXTRA_PRIORITIES: Final = 10
 """Number of priorities that keep their names although no policy names them."""
 EXTRA_NAMES: Final = 20
 """Number of other names that keep their names: states written under an older policy file may still contain them."""
 REFUSED: Final = 1000
 """Number of values of a label that are remembered to be counted as ``other``."""
-LABEL_SETS: Final = 2000
-"""Number of combinations of policy, commitment, priority and team that are counted separately."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelBounds:
+    """What an operator sets: the settings that begin with ``metric_``."""
+
+    teams: int = 50
+    """Number of teams that keep their names although no policy names them: the first ones seen."""
+    customers: frozenset[str] = frozenset()
+    """The customers that keep their names. If there are none, no metric has the label."""
+    label_sets: int = 2000
+    """Number of combinations of policy, commitment, priority, team and customer that are counted separately."""
 
 
 class BoundedLabel:
@@ -63,14 +73,16 @@ class BoundedLabel:
 class BoundedLabels:
     """One bounded label for each label name, with every name of the policies."""
 
-    def __init__(self, policies: PolicySet) -> None:
+    def __init__(self, policies: PolicySet, bounds: LabelBounds = LabelBounds()) -> None:
+        self.label_sets: Final = bounds.label_sets
+        self.customer: Final = BoundedLabel({"", *bounds.customers}, 0) if bounds.customers else None
         self.policy = BoundedLabel((), EXTRA_NAMES)
         self.commitment = BoundedLabel((), EXTRA_NAMES)
         self.stage = BoundedLabel((), EXTRA_NAMES)
         self.ladder = BoundedLabel((), EXTRA_NAMES)
         self.level = BoundedLabel((), EXTRA_NAMES)
         self.priority = BoundedLabel({""}, EXTRA_PRIORITIES)
-        self.team = BoundedLabel({""}, TEAMS)
+        self.team = BoundedLabel({""}, bounds.teams)
         self.learn(policies)
 
     def learn(self, policies: PolicySet) -> None:
@@ -83,6 +95,8 @@ class BoundedLabels:
         self.ladder.learn(ladder.name for ladder in ladders)
         self.level.learn(level.name for ladder in ladders for level in ladder.levels)
         self.priority.learn(priority for policy in policies.policies for priority in priorities(policy))
+        tests = [test for policy in policies.policies for test in conditions_of(policy)]
+        self.team.learn(team for test in tests for team in _values_of("team", test))
 
 
 def priorities(policy: Policy) -> list[str]:

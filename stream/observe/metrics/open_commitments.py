@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from stream.observe.metrics.catalogue import OPEN
 from stream.observe.metrics.open_counts import STATES, OpenCommitmentCounts
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class OpenCommitments(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Yield the gauge with all its values. Runs in the thread that serves the scrape."""
-        family = GaugeMetricFamily(OPEN.name, OPEN.help, labels=OPEN.labels)
+        family = self._family()
         known, totals = self.totals()
         for series in known:
             for state, total in totals.items():
@@ -62,4 +61,8 @@ class OpenCommitments(Collector):
 
     def describe(self) -> Iterator[Metric]:
         """Yield the name without samples, so that the registry detects a second registration."""
-        yield GaugeMetricFamily(OPEN.name, OPEN.help, labels=OPEN.labels)
+        yield self._family()
+
+    def _family(self) -> GaugeMetricFamily:
+        spec = self._metrics.open
+        return GaugeMetricFamily(spec.name, spec.help, labels=spec.labels)

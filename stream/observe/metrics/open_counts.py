@@ -49,11 +49,12 @@ class OpenCommitmentCounts:
         an hour of that day, to the count."""
         self._metrics: Final = metrics
         self._cache: Final = metrics.cache
+        self._by_customer: Final = metrics.by_customer
 
     def add(self, open_commitments: Iterable[OpenCommitment]) -> None:
         """Add the open commitments of a ticket that is not counted yet."""
         for one in open_commitments:
-            series = self._metrics.find(one.policy, one.commitment, one.priority, one.team)
+            series = self._metrics.find(one.policy, one.commitment, one.priority, one.team, one.customer)
             self._count(series, one.state, one.due_at, one.began, 1)
 
     def change(self, before: State | None, after: State | None) -> None:
@@ -66,7 +67,11 @@ class OpenCommitmentCounts:
             return
         old, new = before.head, after.head
         was, now = old.fields, new.fields
-        if was is not now and (was.get("priority") != now.get("priority") or was.get("team") != now.get("team")):
+        if was is not now and (
+            was.get("priority") != now.get("priority")
+            or was.get("team") != now.get("team")
+            or (self._by_customer and was.get("customer") != now.get("customer"))
+        ):
             # Add first: to empty a slot and fill it again costs more than to keep it.
             self._ticket(new, 1)
             self._ticket(old, -1)
@@ -75,7 +80,7 @@ class OpenCommitmentCounts:
             self._difference(old, new)
 
     def _difference(self, before: Ticket, after: Ticket) -> None:
-        """Count the changes of a ticket whose priority and team are the same as before."""
+        """Count the changes of a ticket whose labels are the same as before."""
         commitments, watches = before.commitments, after.watches
         for name, new in after.commitments.items():
             old, watch = commitments.get(name), watches[new.terms.metric]
@@ -116,8 +121,9 @@ class OpenCommitmentCounts:
         priority, team = ticket.fields.get("priority", ""), ticket.fields.get("team", "")
         try:
             return self._cache[policy, commitment, priority, team]
-        except (KeyError, TypeError):  # not cached yet, or one of them is a list
-            return self._metrics.find(policy, commitment, as_one_text(priority), as_one_text(team))
+        except (KeyError, TypeError):  # not cached yet, or one of them is a list, or there is a label of customers
+            customer = as_one_text(ticket.fields.get("customer", ""))
+            return self._metrics.find(policy, commitment, as_one_text(priority), as_one_text(team), customer)
 
     def _count(self, series: CommitmentSeries, state: str, due: int | None, began: int, step: int) -> None:
         self.open += step

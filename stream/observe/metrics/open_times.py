@@ -70,12 +70,13 @@ class OpenTimes(Collector):
             breached[series.team_index] += totals[BREACHED][series.index]
             open_[series.commitment_index] += sum(total[series.index] for total in totals.values())
 
-        left = Metric(LEFT.name, LEFT.help, LEFT.type)
+        spec = self._metrics.left
+        left = Metric(spec.name, spec.help, spec.type)
         buckets = _time_left(due, minute, len(team_indexes))
         for labels, index in team_indexes.items():
             by_bucket = [bucket[index] for bucket in buckets]
             by_bucket[0] += breached[index]
-            _add_buckets(left, labels, LEFT, by_bucket, breached[index] + running[index])
+            _add_buckets(left, labels, spec, by_bucket, breached[index] + running[index])
         yield left
         age = Metric(AGE.name, AGE.help, AGE.type)
         buckets = _ages(began, quarter, len(commitment_indexes))
@@ -83,7 +84,9 @@ class OpenTimes(Collector):
             _add_buckets(age, pair, AGE, [bucket[index] for bucket in buckets], open_[index])
         yield age
         soonest = GaugeMetricFamily(NEXT_DEADLINE.name, NEXT_DEADLINE.help, labels=NEXT_DEADLINE.labels)
-        minutes = _soonest(due, minute, [commitment_indexes[labels[:2]] for labels in team_indexes], len(commitment_indexes))
+        minutes = _soonest(
+            due, minute, [commitment_indexes[labels[0], labels[1]] for labels in team_indexes], len(commitment_indexes)
+        )
         for pair, index in commitment_indexes.items():
             soonest.add_metric(pair, minutes[index] * MINUTE / 1e6)
         yield soonest

@@ -16,7 +16,7 @@ from stream.observe.metrics.commitment_metrics import CommitmentMetrics
 from stream.observe.metrics.effect_metrics import EffectMetrics
 from stream.observe.metrics.families import counter, gauge
 from stream.observe.metrics.instrumented import InstrumentedCollectors
-from stream.observe.metrics.labels import BoundedLabels, priorities, stages
+from stream.observe.metrics.labels import BoundedLabels, LabelBounds, priorities, stages
 from stream.observe.metrics.open_commitments import OpenCommitments
 from stream.observe.metrics.open_times import OpenTimes
 from stream.observe.metrics.policy_info import PolicyInfo
@@ -58,6 +58,7 @@ class Metrics:
         registry: CollectorRegistry | None = None,
         now: Callable[[], int] | None = None,
         app_id: str = "",
+        bounds: LabelBounds = LabelBounds(),  # noqa: B008  it cannot change
     ) -> None:
         """``now``: the detector's current time, epoch microseconds; by default the latest event time of the input. ``app_id``:
         the name that the installation has on its cluster."""
@@ -73,7 +74,7 @@ class Metrics:
         self._unbuilt = counter(names.UNBUILT, registry).labels()
         self._cut = counter(names.CUT, registry).labels()
         self._lost = counter(names.INPUT_LOST, registry).labels()
-        self._labels: Final = BoundedLabels(policies)
+        self._labels: Final = BoundedLabels(policies, bounds)
         self._commitments: Final = CommitmentMetrics(self._labels, registry)
         self._effects: Final = EffectMetrics(self._commitments, self._labels, registry)
         self.effects: Final = self._effects.add
@@ -175,7 +176,7 @@ def _initialise(policies: PolicySet, commitments: CommitmentMetrics, effects: Ef
     for policy in policies.policies:
         for commitment in policy.commitments:
             for priority in priorities(policy):
-                commitments.find(policy.name, commitment.name, priority, "")
+                commitments.find(policy.name, commitment.name, priority, "", "")
             for stage in stages(commitment):
                 effects.warnings.labels(policy.name, commitment.name, stage)
         for ladder in policy.ladders:

@@ -109,6 +109,26 @@ def test_a_misspelt_variable_names_the_one_that_is_meant(name: str, meant: str) 
     assert warnings == ([f"the variable {name} has no effect: did you mean {meant}?"] if meant else [])
 
 
+def test_customers_of_the_metrics_are_names_as_tickets_have_them() -> None:
+    settings = load({**_NEEDED, "metric_customers": 'acme, "Initech, Inc.", Z\u0061\u0308hringer'}, {})
+
+    assert settings.metric_customers == {"acme", "Initech, Inc.", "Z\u00e4hringer"}
+
+
+def test_there_are_as_few_customers_of_the_metrics_as_a_label_may_have_values() -> None:
+    (problem,) = _problems({**_NEEDED, "metric_customers": ",".join(map(str, range(101)))}, {})
+    assert problem == ("--metric-customers: it names 101 customers; each multiplies the series, so name at most 100")
+    (problem,) = _problems({**_NEEDED, "metric_customers": '"acme'}, {})
+    assert "is not a list of names" in problem
+
+
+def test_customers_of_the_metrics_need_the_field() -> None:
+    (problem,) = _problems({**_NEEDED, "metric_customers": "acme", "keep_fields": "team"}, {})
+
+    assert problem == "metric_customers needs the field customer of tickets, which is not kept: add customer to keep_fields"
+    assert load({**_NEEDED, "metric_customers": "acme", "keep_fields": "*"}, {}).metric_customers == {"acme"}
+
+
 def test_all_problems_are_listed_at_once_with_their_places(tmp_path: Path) -> None:
     file = tmp_path / "breachwatch.toml"
     file.write_text("gracious = 1\nroutine = true\nhistory = 0\n", "utf-8")
@@ -235,6 +255,8 @@ def test_a_secret_in_a_file_overrides_the_settings_file_but_not_a_flag(tmp_path:
         (b"\xff\xfe", {}, "is not UTF-8 text"),
         (b"a-token-of-enough-letters", {"BREACHWATCH_TOKEN": "another-token-of-letters"}, "BREACHWATCH_TOKEN is set too"),
         (b"short", {}, "at least 16"),
+        (b"", {}, "is empty"),
+        (b" \n", {}, "is empty"),
     ],
 )
 def test_a_file_of_a_secret_that_cannot_be_used_is_a_problem_without_the_secret(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from stream.observe.metrics.labels import REFUSED, BoundedLabel, priorities
+from stream.observe.metrics.labels import REFUSED, BoundedLabel, BoundedLabels, LabelBounds, priorities
 from stream.sla.calendar.duration import Duration
 from stream.sla.policy.conditions import All, FieldIn, Not
-from stream.sla.policy.policy import Choice
-from tests.unit.observe.observed import by_priority, promising
+from stream.sla.policy.policy import Choice, Policy
+from tests.unit.observe.observed import by_priority, gold, policy_set, promising
 
 CRITICAL = FieldIn("category", frozenset({"critical"}))
 
@@ -34,6 +34,21 @@ def test_a_bounded_label_learns_nothing_more_once_it_cannot_remember_every_other
     label.learn([f"x{REFUSED}", "p2"])
 
     assert [label.label(word) for word in (f"x{REFUSED}", "p2", "p1")] == ["other", "other", "p1"]
+
+
+def test_the_teams_that_policies_name_keep_their_names_besides_the_first_others() -> None:
+    of_platform = Policy("p", 1, Choice.fixed("24x7"), applies_to=FieldIn("team", frozenset({"platform"})))
+    labels = BoundedLabels(policy_set(of_platform), LabelBounds(teams=1))
+
+    assert [labels.team.label(team) for team in ("", "junk", "cloud", "platform")] == ["", "junk", "other", "platform"]
+
+
+def test_only_the_customers_that_are_named_are_values_of_the_label() -> None:
+    customer = BoundedLabels(policy_set(gold()), LabelBounds(customers=frozenset({"acme"}))).customer
+
+    assert customer is not None
+    assert [customer.label(name) for name in ("globex", "acme", "", "initech")] == ["other", "acme", "", "other"]
+    assert BoundedLabels(policy_set(gold())).customer is None
 
 
 def test_the_priorities_of_a_policy_are_those_of_its_targets_in_order() -> None:

@@ -57,7 +57,7 @@ def nonzero(counts: OpenCommitmentCounts) -> tuple[object, ...]:
 
 
 def test_a_label_set_is_zero_in_every_state_before_a_commitment_opens(partitions: OpenCommitments) -> None:
-    partitions._metrics.find("gold", "first_response", "p1", "")
+    partitions._metrics.find("gold", "first_response", "p1", "", "")
 
     (family,) = partitions.collect()
     assert {sample.labels["state"]: sample.value for sample in family.samples} == {"running": 0, "paused": 0, "breached": 0}

@@ -40,7 +40,7 @@ class Desk:
 
     def open(self, ticket: int, state: str, due: int | None, began: int, labels: tuple[str, str, str, str] = GOLD) -> None:
         policy, commitment, priority, team = labels
-        self.partitions[ticket % 3].add([OpenCommitment(commitment, policy, priority, team, state, due, began)])
+        self.partitions[ticket % 3].add([OpenCommitment(commitment, policy, priority, team, "", state, due, began)])
 
     def family(self, name: str) -> Metric:
         (found,) = (family for family in self.times.collect() if family.name == name)
@@ -61,7 +61,7 @@ def desk() -> Desk:
 
 
 def test_a_known_label_set_has_all_its_buckets_at_zero(desk: Desk) -> None:
-    desk.metrics.find(*GOLD)
+    desk.metrics.find(*GOLD, "")
 
     assert set(desk.buckets(LEFT.name, policy="gold", commitment="first_response", team="").values()) == {0}
     assert len(desk.buckets(LEFT.name)) == len(LEFT.buckets) + 1

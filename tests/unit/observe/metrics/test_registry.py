@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from stream.observe.metrics.catalogue import AGE, LEFT
-from stream.observe.metrics.labels import EXTRA_PRIORITIES, LABEL_SETS, TEAMS
+from stream.observe.metrics.labels import EXTRA_PRIORITIES, LabelBounds
 from stream.observe.metrics.registry import REJECT_REASONS, Metrics
 from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Kind, ProvisionalReason, Reason
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     Value = Callable[..., float | None]
 
 
+TEAMS, LABEL_SETS = LabelBounds().teams, LabelBounds().label_sets
 KINDS = ("breach", "met", "reopening", "other")
-RUNNING = OpenCommitment("first_response", "gold", "p1", "", "running", None, 0)
+RUNNING = OpenCommitment("first_response", "gold", "p1", "", "", "running", None, 0)
 
 
 def test_every_series_that_the_policies_name_starts_at_zero(metrics: Metrics, value: Value) -> None:

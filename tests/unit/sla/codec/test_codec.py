@@ -134,7 +134,8 @@ def test_a_peek_sees_what_decoding_would(written: dict[str, Any]) -> None:
     assert codec.encode(state) == data
     assert seen == (state.wake_at, state.ended, open_commitments(state), lists_of(state) == UNMATCHED, is_deleted(state))
     assert lists_of_summary(seen.open_commitments, unmatched=seen.unmatched) == lists_of(state)
-    assert [one._asdict() for one in seen.open_commitments] == written["open_commitments"]
+    open_ = [one._asdict() for one in seen.open_commitments]
+    assert [one | known for one, known in zip(open_, written["open_commitments"], strict=True)] == open_
     assert (seen.wake_at, seen.ended) == (written["wake_at"], ended)
 
 
@@ -253,3 +254,13 @@ def test_digests_of_another_length_than_the_rows_have_are_an_error() -> None:
     for wrong in (digests + b"1", digests[1:], b""):
         with pytest.raises(IndexError, match="digests"):
             vocabulary.unpack_keys(msgspec.msgpack.encode([own, numbers, wrong, *more]))
+
+
+def test_a_peek_sees_for_whom_a_commitment_is_open() -> None:
+    life = Life(POLICIES).event(created(0, team="cloud", customer="acme"))
+    assert life.state is not None
+
+    opened = codec.peek(codec.encode(life.state)).open_commitments
+
+    assert opened == open_commitments(life.state) != []
+    assert {(one.priority, one.team, one.customer) for one in opened} == {("p1", "cloud", "acme")}
