@@ -24,7 +24,9 @@ def leaving(topics: Topics, settings: Mapping[str, Mapping[str, str]], retention
     """
     yield "state and pages: at once"
     if (changelog := settings.get(topics.changelog)) is not None:
-        yield f"{topics.changelog}: {_lag(changelog)} after that, and a run of the log cleaner of the brokers"
+        # A segment to which records are written is never cleaned, and only the next record after the longest lag closes it.
+        cleaned = "then the next record there and a run of the log cleaner"
+        yield f"{topics.changelog}: {_lag(changelog)} after that, {cleaned}"
         kept = "for ever" if retention is None else f"for {_length(retention // 1_000)} (setting retention), and"
         mark = "" if retention is None else f" {_length(_number(changelog, 'delete.retention.ms'))} more as a deletion mark"
         yield f"    its name and that it was erased: {kept}{mark}"
@@ -33,6 +35,9 @@ def leaving(topics: Topics, settings: Mapping[str, Mapping[str, str]], retention
         yield from _kept(name, settings, "effects that were published, which nobody can edit")
     yield from _kept(topics.rejected, settings, "its rejected events")
     yield from _kept(topics.feed_rejected, settings, "payloads that were not mapped")
+    if topics.writeback_state in settings:
+        kept = "until the setting keep of writeback after its last effect"
+        yield f"{topics.writeback_state}: its deadlines, level and team, {kept}"
 
 
 def _kept(name: str, settings: Mapping[str, Mapping[str, str]], what: str) -> Iterator[str]:

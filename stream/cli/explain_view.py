@@ -21,6 +21,7 @@ from stream.observe.pages.phrasing import (
     when,
     why,
 )
+from stream.observe.pages.reasons import reasons_of
 from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import Outcome, SpanKind
 from stream.wire.printable import printable
@@ -51,8 +52,8 @@ def lines(explanation: Explanation, zone: str | None) -> Iterator[str]:
         yield f"events up to {when(explanation.known_since, shown_in)} are no longer kept, so causes before it are unknown"
     for waiting in explanation.waiting:
         yield printable(waits(waiting))
-    if not explanation.deadlines and not explanation.waiting:
-        yield "no deadlines: no policy applies to its fields, or no clock has started"
+    for reason in reasons_of(explanation, shown_in):
+        yield printable(f"without a deadline: {reason}")
     for deadline in explanation.deadlines:
         yield ""
         yield from _head(deadline, zone or deadline.timezone)

@@ -76,6 +76,7 @@ def _run(broker: str, topic_prefix: str, token: str, log_format: str, **flags: s
     with handled_signals():
         try:
             asyncio.run(run())
+            _LOGGER.info("stopped")
         except DestinationsError as error:
             _refuse("destinations cannot be used", error.problems)
         except NewerReleaseError as error:
@@ -85,7 +86,7 @@ def _run(broker: str, topic_prefix: str, token: str, log_format: str, **flags: s
         except RefusedError as error:
             _refuse(error.what, error.problems)
         except asyncio.CancelledError:
-            return
+            _LOGGER.info("stopped")
         except BaseExceptionGroup as group:
             if (newer := group.subgroup(NewerReleaseError)) is not None:
                 _refuse("a newer release has run", [str(newer.exceptions[0])])

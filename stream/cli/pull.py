@@ -119,6 +119,7 @@ def command(
         log_to_stderr(ENTRIES["log_format"].reader(log_format))
         with handled_signals():
             _run(broker, until_stopped(_follow(broker, source, since, settings.every / 1e6, target)))
+        logging.getLogger("stream.pull").info("stopped")
         return
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # reported once, with advice
     again = "run the same command again" + ("" if since is not None else ", which goes on from there")

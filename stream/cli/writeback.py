@@ -48,13 +48,15 @@ _APP: Final = "breachwatch"
 
 
 @click.group("writeback", invoke_without_command=True)
-@setting_options("broker", "topic_prefix")
+@setting_options("broker", "topic_prefix", "log_format")
 @table_options(TABLE, WritebackSettings)
 @click.option(
     "--write", is_flag=True, envvar="BREACHWATCH_WRITEBACK_WRITE", help="Write. Without it, log what would be written."
 )
 @click.pass_context
-def command(context: click.Context, /, broker: str, topic_prefix: str, write: bool, **flags: str | None) -> None:
+def command(
+    context: click.Context, /, broker: str, topic_prefix: str, log_format: str, write: bool, **flags: str | None
+) -> None:
     """Write deadlines, breaches and escalations into the helpdesk.
 
     It reads the outputs of the workers and keeps fields and tags of each ticket current: the next deadline, whether a
@@ -69,7 +71,7 @@ def command(context: click.Context, /, broker: str, topic_prefix: str, write: bo
         raise click.UsageError(str(error)) from error
     desks = _desks(settings.desks)
     topics = topics_of(_APP, topic_prefix)
-    log_to_stderr(LogFormat.TEXT)
+    log_to_stderr(LogFormat(log_format))
     try:
         with handled_signals():
             asyncio.run(_run(settings, desks, (broker, topics), write=write))

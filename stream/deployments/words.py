@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from stream.deployments.condition_words import condition_words
 from stream.deployments.facts import Change, Code, Part, Problem
 from stream.sla.calendar.duration import Duration
 from stream.sla.calendar.zone import EPOCH
+from stream.sla.policy.condition_words import condition_words
 from stream.sla.policy.conditions import ALWAYS, All, Always, AnyOf, Changed, EventIs, FieldIn, Not
 from stream.sla.policy.policy import Threshold
 

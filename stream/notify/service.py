@@ -121,4 +121,4 @@ class Service:
         waiting = [pipeline.name for pipeline in self._pipelines if not pipeline.ready]
         if not self._pipelines or waiting:
             return False, f"not reading yet: {', '.join(waiting) or 'all destinations'}"
-        return True, f"{len(self._pipelines)} destinations are served"
+        return True, f"served: {', '.join(pipeline.name for pipeline in self._pipelines)}"

@@ -8,9 +8,11 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from stream.observe.pages.lists import ListPart, ListRow, field, matches
+from stream.observe.pages.lists import ListPart, ListRow, field, first, matches
+from stream.observe.pages.reasons import reasons
 from stream.sla.codec import codec
 from stream.sla.explain.escalated import escalated
+from stream.sla.explain.without_deadline import without_deadline
 from stream.sla.ticket.state import open_commitments
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from stream.observe.pages.lists import ListQuery
     from stream.runtime.app import App
     from stream.runtime.partition.shard import Shard
-    from stream.sla.ticket.state import State
+    from stream.sla.ticket.state import State, Ticket
 
 T = TypeVar("T")
 
@@ -51,7 +53,13 @@ def list_part(app: App, query: Query, asked: ListQuery, soonest: Soonest) -> Lis
     entries, some = [], iter(keys[:MOST_TICKETS])
     while part := list(islice(some, _AT_ONCE)):
         entries += query(partial(_stored, part, at))
-    return _part(app, at, _all_rows(app, entries, asked), asked, len(keys), complete=len(keys) <= MOST_TICKETS)
+    complete = len(keys) <= MOST_TICKETS
+    if asked.name == "unmatched":
+        heads = {head.id: head for head in [codec.decode(stored).head for stored, _ in entries]}
+        listed = _part(app, at, [_unmatched(head) for head in heads.values()], asked, len(keys), complete=complete)
+        # Only of the rows that are shown, because a reason costs more than a row.
+        return listed._replace(rows=tuple([_with_reason(app, row, heads[row.ticket]) for row in first(asked, listed.rows)]))
+    return _part(app, at, _all_rows(app, entries, asked), asked, len(keys), complete=complete)
 
 
 def _stored(keys: list[tuple[Shard, bytes]], wall: int) -> list[tuple[bytes, int]]:
@@ -68,12 +76,23 @@ def _all_rows(app: App, entries: list[tuple[bytes, int]], asked: ListQuery) -> l
     return [row for stored, clock in entries for row in _rows(app, codec.decode(stored), clock, asked.name)]
 
 
+def _columns(head: Ticket) -> tuple[str, str, str, str]:
+    fields = head.fields
+    return field(fields, "priority"), field(fields, "team"), field(fields, "customer"), field(fields, "assignee")
+
+
+def _unmatched(head: Ticket) -> ListRow:
+    return ListRow(head.id, "unmatched", "", "", None, None, None, *_columns(head), "UTC")
+
+
+def _with_reason(app: App, row: ListRow, head: Ticket) -> ListRow:
+    found = without_deadline(head, app.engine.deployments.known[head.deployment].policies)
+    return row._replace(reason=found[0].reason if found else "", why="; ".join(reasons(found, row.timezone)))
+
+
 def _rows(app: App, state: State, clock: int, name: str) -> Iterator[ListRow]:
     head = state.head
-    priority, team, customer, assignee = [field(head.fields, column) for column in ("priority", "team", "customer", "assignee")]
-    if name == "unmatched":
-        yield ListRow(head.id, "unmatched", "", "", None, None, None, priority, team, customer, assignee, "UTC")
-        return
+    columns = _columns(head)
     # Another deployment than the newest may judge the ticket: the sweep has not reached it, or changes nothing about it.
     policies = app.engine.deployments.known[head.deployment].policies
     for one in open_commitments(state):
@@ -90,10 +109,7 @@ def _rows(app: App, state: State, clock: int, name: str) -> Iterator[ListRow]:
             one.due_at,
             None if one.due_at is None else one.due_at - clock,
             watch.since if one.state == "paused" else None,
-            priority,
-            team,
-            customer,
-            assignee,
+            *columns,
             "UTC" if calendar is None else calendar.timezone,
             *(("", (), None) if level is None else level),
         )

@@ -87,11 +87,15 @@ def secret(name: str, environment: Mapping[str, str]) -> str | None:
         raise ValueError(f"{variable(name)} is set too: omit one of them")
     try:
         # Editors and `echo` end a file with a line feed, which does not belong to the secret.
-        return Path(path).read_text("utf-8").removesuffix("\n").removesuffix("\r")
+        text = Path(path).read_text("utf-8").removesuffix("\n").removesuffix("\r")
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text") from error
+    if not text.strip():
+        # Somebody wants a secret: without it, pages would be open to everybody.
+        raise ValueError(f"{path} is empty")
+    return text
 
 
 def misspelt_variables(environment: Mapping[str, str]) -> list[str]:

@@ -121,11 +121,13 @@ class Engine:
             state = State(new_ticket(ticket, timeline))
         elif state.head.ended_by == ERASED:
             return Step(state, (), Outcome.ERASED)
-        elif (repetition := self._repetition(state, event)) is not None:
-            return Step(state, (), repetition)
-        head, at = state.head, event.at
-        usual = head.deployment == timeline.last.number and state.settling is None and arrived - at <= self._late_after
-        if usual and self._is_newest(head, event, at):
+        elif state.old_ids or state.recent.may_know(event.id):
+            repetition = self._repetition(state, event)
+            if repetition is not None:
+                return Step(state, (), repetition)
+        head = state.head
+        usual = head.deployment == timeline.last.number and state.settling is None and arrived - event.at <= self._late_after
+        if usual and self._is_newest(head, event):
             step = self._in_order(state, event, now, state)
         else:
             step = self._out_of_turn(state, event, now, arrived)
@@ -142,7 +144,7 @@ class Engine:
         elif not agrees:
             first = self._rejudge(state, now)
             state = first.state
-        newest = self._is_newest(state.head, event, event.at)
+        newest = self._is_newest(state.head, event)
         if newest and not old:
             step = self._in_order(state, event, now, before)
         elif not newest and state.base is not None and is_too_late(state.base, event, self.deployments.known):
@@ -195,8 +197,7 @@ class Engine:
         at = max(event.at, extent(state.head).until)
         head = state.head
         if not head.ended_by:
-            transition = Transition(timeline, head.copy(), now, state.past)
-            transition.emitter.routine = self._routine
+            transition = Transition(timeline, head.copy(), now, state.past, self._routine)
             transition.event(deletion(event, at))
             effects += named(found_by(self.deployments, transition, state, state, at), revisions)
             head = transition.ticket
@@ -242,12 +243,9 @@ class Engine:
         """Whether what is known of the ticket was judged as the timeline has it now."""
         return self.deployments.timeline.agrees(head.deployment, position(head))
 
-    def _is_newest(self, head: Ticket, event: Event, at: int) -> bool:
-        """Later than all that is known of the ticket, and than anything that time or a deployment made true.
-
-        ``at``: the instant of the event; compiled code takes as long to read it from there as for a call.
-        """
-        last = head.last
+    def _is_newest(self, head: Ticket, event: Event) -> bool:
+        """Later than all that is known of the ticket, and than anything that time or a deployment made true."""
+        last, at = head.last, event.at
         if last is None:
             return True
         if head.last_timer_at is not None and at <= head.last_timer_at:
@@ -271,21 +269,23 @@ class Engine:
     def _in_order(self, state: State, event: Event, now: int, before: State) -> Step:
         """``before``: the ticket as it was given; ``state`` itself, unless it was rejudged just now."""
         head, recent = state.head, state.recent.add(event)
-        if event.fields and len(recent.packed) - len(state.recent.packed) > MOST_TEXT:  # else it is kept whole
+        size = len(recent.packed)
+        if event.fields and size - len(state.recent.packed) > MOST_TEXT:  # else it is kept whole
             event = self._bounded_event(event)
             recent = state.recent.add(event)
-        transition = Transition(self.deployments.timeline, head.copy(), now, state.past)
-        transition.emitter.routine = self._routine
+            size = len(recent.packed)
+        transition = Transition(self.deployments.timeline, head.copy(), now, state.past, self._routine)
         transition.event(event)
         after = State(transition.ticket, recent, state.base, state.old_ids, state.revisions)
-        if recent.kept > self._history or len(recent.packed) > MOST_HISTORY:
+        if recent.kept > self._history or size > MOST_HISTORY:
             after = bounded(self.deployments, after, self._history)
         found = transition.emitter.effects
-        if before is not state or transition.rejudged is not None:
+        met = transition.touched or before is not state
+        if met:
             found = found_by(self.deployments, transition, before, state, event.at)
         effects = named(found, state.revisions) if state.revisions else tuple(found)
         step = Step(after, effects, _APPLIED, head.last is None and _is_unmatched(transition, event))
-        if transition.unbuilt:
+        if met:
             step.unbuilt = transition.unbuilt
         return step
 
@@ -307,7 +307,7 @@ class Engine:
         settling = self._lateness.settling_from(state.head, state.settling, arrived)
         waiting = event.replace(arrived=settling.arrived)
         timeline, begins = self.deployments.timeline, state.head.last is None
-        if self._is_newest(state.head, event, event.at):
+        if self._is_newest(state.head, event):
             outcome, recent = _APPLIED, state.recent.add(waiting)
             transition = Transition(timeline, state.head.copy(), now, state.past)
             transition.event(event)

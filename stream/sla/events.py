@@ -84,6 +84,8 @@ class Event:
     A plain class, because compiled code reads its attributes in a few steps and those of a struct by their names.
     """
 
+    __slots__ = ATTRIBUTES
+
     def __init__(  # noqa: PLR0913  one for each attribute
         self,
         at: int,

@@ -33,6 +33,8 @@ class Outcome(StrEnum):
 class Step:
     """The one exit of the core. Take all of it or nothing."""
 
+    __slots__ = ("cut", "effects", "outcome", "settled", "state", "unbuilt", "unmatched")
+
     def __init__(self, state: State, effects: tuple[Effect, ...], outcome: Outcome, unmatched: bool = False) -> None:
         self.state: Final = state
         """The very state that was given, if nothing about it changed."""

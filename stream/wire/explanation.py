@@ -10,6 +10,7 @@ from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:
     from stream.sla.explain.explanation import Acknowledgement, Deadline, Explanation, Moment, Release, Span, Waiting
+    from stream.sla.explain.without_deadline import WithoutDeadline
 
 _encode: Final = msgspec.json.Encoder().encode
 _ALWAYS_PRESENT: Final = frozenset({"due_at", "ended", "target_seconds", "due_after_seconds", "reason"})
@@ -29,8 +30,23 @@ def encode_explanation(explanation: Explanation) -> bytes:
                 "later_events": explanation.later,
                 "deadlines": [_deadline(deadline) for deadline in explanation.deadlines],
                 "waiting": [_waiting(waiting) for waiting in explanation.waiting] or None,
+                "without_deadline": [_missing(missing) for missing in explanation.without_deadline] or None,
             }
         )
+    )
+
+
+def _missing(missing: WithoutDeadline) -> dict[str, Any]:
+    return _without_empty(
+        {
+            "reason": missing.reason,
+            "policy": missing.policy,
+            "commitment": missing.commitment,
+            "metric": missing.metric,
+            "condition": missing.condition,
+            "fields": dict(missing.fields) or None,
+            "since": _instant(missing.since),
+        }
     )
 
 

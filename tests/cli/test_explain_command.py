@@ -138,8 +138,13 @@ def test_until_and_zone_select_the_instant_and_the_zone(folder: Path) -> None:
     assert "IST" not in result.stdout
 
 
-def test_a_ticket_without_a_commitment_has_no_deadlines(folder: Path) -> None:
-    assert "no deadlines: no policy applies" in run(folder, "desk/2").stdout
+def test_a_ticket_without_a_deadline_is_explained_with_the_reason(folder: Path) -> None:
+    assert run(folder, "desk/2").stdout.endswith(
+        "\nwithout a deadline: no policy applies to its fields: the nearest is desk, which needs contract gold, and the ticket "
+        "has no contract\n"
+    )
+    (reason,) = json.loads(run(folder, "desk/2", "--json").stdout)["without_deadline"]
+    assert reason == {"reason": "no_policy", "policy": "desk", "condition": "contract gold", "fields": {"contract": ""}}
 
 
 def test_an_unknown_ticket_is_an_error_with_similar_names(folder: Path) -> None:

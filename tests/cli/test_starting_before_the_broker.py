@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -40,6 +41,7 @@ write:
   - {field: SLA breached, value: breached, kind: checkbox}
 """
 COMMANDS = {
+    "worker": ["worker", "--policies", "batoi", "--metrics-port", "0"],
     "notify": ["notify", "run", "--rules", "notify.yaml", "--listen", "127.0.0.1:0"],
     "writeback": ["writeback", "--desks", "desk.yaml", "--listen", "127.0.0.1:0"],
     "pull --follow": [
@@ -59,6 +61,26 @@ COMMANDS = {
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_process_that_starts_before_its_broker_waits_and_stops_on_a_signal(name: str, no_broker: str, tmp_path: Path) -> None:
+    lines, status = _waits_and_stops(name, no_broker, tmp_path)
+
+    assert f"no answer from the Kafka broker at {no_broker}" in "".join(lines), lines
+    assert status == 0, lines
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_process_logs_json_if_the_settings_file_asks_for_it_and_states_its_end(
+    name: str, no_broker: str, tmp_path: Path
+) -> None:
+    (tmp_path / "breachwatch.toml").write_text('log_format = "json"\n', "utf-8")
+
+    lines, _ = _waits_and_stops(name, no_broker, tmp_path)
+
+    messages = [json.loads(line)["message"] for line in lines]
+    assert messages[-1].startswith("stopped"), messages
+
+
+def _waits_and_stops(name: str, no_broker: str, tmp_path: Path) -> tuple[list[str], int]:
+    """What the process logs until it has stopped after its first warning, and its exit status."""
     (tmp_path / "notify.yaml").write_text(NOTIFY, "utf-8")
     (tmp_path / "desk.yaml").write_text(DESK, "utf-8")
     command = [sys.executable, "-m", "stream", *COMMANDS[name], "--broker", no_broker]
@@ -71,6 +93,5 @@ def test_a_process_that_starts_before_its_broker_waits_and_stops_on_a_signal(nam
             if "next attempt" in line:
                 break
         process.send_signal(signal.SIGTERM)
-        rest = process.stderr.read()
-    assert f"no answer from the Kafka broker at {no_broker}" in "".join(lines), [*lines, rest]
-    assert process.returncode == 0, rest
+        lines.extend(process.stderr)
+    return lines, process.returncode

@@ -128,10 +128,34 @@ def test_rows_come_through_another_worker_as_they_are_and_those_of_an_older_rele
     part = read_part("http://two:9300", json.dumps(answer).encode())
     assert part.rows == found.rows
 
-    for new in ("level", "notify", "acknowledged_at"):
+    for new in ("level", "notify", "acknowledged_at", "reason", "why"):
         del answer["rows"][0][new]
     (old,) = read_part("http://two:9300", json.dumps(answer).encode()).rows
     assert old == found.rows[0]._replace(level="", notify=(), acknowledged_at=None)
+
+
+def test_the_list_of_unmatched_tickets_shows_why_nothing_is_promised() -> None:
+    why = "no policy applies to its fields: the nearest is desk, which needs contract gold, and the ticket has no contract"
+    found = desk("desk/1", state="unmatched", policy="", commitment="", due_at=None, reason="no_policy", why=why)
+    html = Site(found).answer("/lists/unmatched", "", "text/html")
+    csv_ = Site(found).answer("/lists/unmatched", "format=csv", "")
+
+    (row,) = page(found, name="unmatched")["rows"]
+    assert (row["reason"], row["why"]) == ("no_policy", why)
+    assert html is not None
+    assert csv_ is not None
+    text = html.body.decode()
+    assert why in text
+    assert re.findall('<th scope="col">(?:<a[^>]*>)?([A-Z][a-z]+)', text) == [
+        "Ticket",
+        "Priority",
+        "Team",
+        "Customer",
+        "Assignee",
+        "Why",
+    ]
+    (cells,) = csv.DictReader(StringIO(csv_.body.decode(), newline=""))
+    assert (cells["reason"], cells["why"]) == ("no_policy", why)
 
 
 @pytest.mark.parametrize("query", ["sort=colour", "limit=0", "limit=501", "limit=many"])

@@ -104,7 +104,7 @@ def _record_commitments(monkeypatch: pytest.MonkeyPatch, taken: set[str]) -> Non
 
 def _record_escalations(monkeypatch: pytest.MonkeyPatch, taken: set[str]) -> None:
     def recorded(self: EscalationState, name: str, value: Any) -> None:
-        before = self.__dict__.get(name)
+        before = getattr(self, name, None)
         object.__setattr__(self, name, value)
         if name == "phase" and before is not None and before != value:
             taken.add(_edge("escalation", EscalationPhase(before), EscalationPhase(value)))

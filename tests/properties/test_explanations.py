@@ -13,6 +13,9 @@ from stream.sla.effects import TIMER, Effect, Kind, Reason
 from stream.sla.engine import Engine
 from stream.sla.explain.explain import explain, explain_state
 from stream.sla.explain.explanation import Outcome, SpanKind
+from stream.sla.explain.without_deadline import without_deadline
+from stream.sla.ticket.escalation_state import EscalationPhase
+from stream.sla.ticket.listing import UNMATCHED, lists_of, lists_of_summary
 from tests.examples import examples
 from tests.properties.consumer import Consumer
 from tests.properties.worlds import EVENTS, POLICY_SETS, START
@@ -63,6 +66,46 @@ def find(deadlines: tuple[Deadline, ...], effect: Effect) -> Deadline:
 
 def moment_of(effect: Effect) -> tuple[object, ...]:
     return (effect.kind, effect.at, effect.reason, effect.cause, effect.level)
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(POLICY_SETS, EVENTS, st.sampled_from([2, 200]))
+def test_a_raised_level_is_acknowledged_or_over_when_its_escalation_is(
+    policies: PolicySet, events: list[Event], history: int
+) -> None:
+    _, state = emitted(policies, events, HORIZON, history)
+    explanation = explain_state(policies, state)
+    for name, escalation in state.head.escalations.items():
+        for deadline in explanation.deadlines:
+            if deadline.ladder != name or deadline.level not in escalation.raised or deadline.cycle != escalation.cycle:
+                continue
+            if deadline.metric != escalation.terms.metric:
+                continue
+            assert (deadline.released is None) == (escalation.phase <= EscalationPhase.MONITORING), deadline
+            assert (deadline.monitored_until is not None) == (escalation.phase == EscalationPhase.MONITORING)
+            if deadline.level == escalation.raised[-1] and escalation.phase in (
+                EscalationPhase.ACTIVE,
+                EscalationPhase.ACKNOWLEDGED,
+            ):
+                assert (deadline.acknowledged is not None) == (escalation.phase == EscalationPhase.ACKNOWLEDGED), deadline
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(POLICY_SETS, EVENTS, st.sampled_from([2, 200]))
+def test_an_unmatched_ticket_has_a_reason_and_so_has_every_commitment_that_is_in_no_deadline(
+    policies: PolicySet, events: list[Event], history: int
+) -> None:
+    _, state = emitted(policies, events, HORIZON, history)
+    explanation = explain_state(policies, state)
+    assert explanation.without_deadline == without_deadline(state.head, policies)
+    if lists_of(state) == UNMATCHED:
+        assert explanation.without_deadline
+    summary = codec.peek(codec.encode(state))
+    assert lists_of(state) == lists_of_summary(summary.open_commitments, unmatched=summary.unmatched)
+    given_ = {one.commitment for one in explanation.without_deadline}
+    for deadline in explanation.deadlines:
+        if not deadline.ladder and deadline.due is not None and deadline.ended is None:
+            assert deadline.commitment not in given_, (deadline, explanation.without_deadline)
 
 
 @settings(max_examples=examples(150), deadline=None)

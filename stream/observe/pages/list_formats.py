@@ -44,6 +44,8 @@ class _Row(msgspec.Struct):
     level: str = ""  # an older release lacks it and what follows
     notify: tuple[str, ...] = ()
     acknowledged_at: str | None = None
+    reason: str = ""
+    why: str = ""
 
 
 class _Page(msgspec.Struct):
@@ -109,6 +111,8 @@ def read_part(worker: str, body: bytes) -> ListPart:
             row.level,
             row.notify,
             None if row.acknowledged_at is None else parse_instant(row.acknowledged_at),
+            row.reason,
+            row.why,
         )
         for row in page.rows
     ]
@@ -136,4 +140,6 @@ def _plain(row: ListRow) -> dict[str, Any]:
         "level": row.level,
         "notify": row.notify,
         "acknowledged_at": None if row.acknowledged_at is None else format_instant(row.acknowledged_at),
+        "reason": row.reason,
+        "why": row.why,
     }

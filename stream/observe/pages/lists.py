@@ -16,7 +16,7 @@ TITLES: Final = {
     "breached": "Breached and still open",
     "at-risk": "At risk: running, the soonest deadline first",
     "paused": "Paused, the longest first",
-    "unmatched": "Open, and no policy applies",
+    "unmatched": "Open, and nothing is promised",
 }
 """Every list, with its heading."""
 FILTERS: Final = ("team", "priority", "customer", "assignee", "policy", "commitment")
@@ -61,6 +61,10 @@ class ListRow(NamedTuple):
     """The roles that the level notifies."""
     acknowledged_at: int | None = None
     """When the level was acknowledged; ``None``: nobody has since it was raised last."""
+    reason: str = ""
+    """Of an unmatched ticket: the first reason that it has no deadline, as ``NoDeadline``."""
+    why: str = ""
+    """All its reasons in sentences."""
 
 
 class ListPart(NamedTuple):
@@ -121,16 +125,21 @@ def field(fields: Mapping[str, str | list[str]], name: str) -> str:
     return as_one_text(fields.get(name, ""))
 
 
+def first(query: ListQuery, rows: Iterable[ListRow]) -> tuple[ListRow, ...]:
+    """As many rows as are wanted, in the order that is wanted."""
+    found = sorted(rows, key=lambda row: (row.ticket, row.commitment))
+    found.sort(key=lambda row: _order(row, query.sort), reverse=query.descending)
+    return tuple(found[: query.limit])
+
+
 def merged(query: ListQuery, parts: Iterable[ListPart], missing: Iterable[Missing] = ()) -> ListView:
     """One list of the parts."""
     parts = list(parts)
-    rows = sorted((row for part in parts for row in part.rows), key=lambda row: (row.ticket, row.commitment))
-    rows.sort(key=lambda row: _order(row, query.sort), reverse=query.descending)
     absent = tuple(missing)
     return ListView(
         query,
         max((part.at for part in parts), default=0),
-        tuple(rows[: query.limit]),
+        first(query, (row for part in parts for row in part.rows)),
         sum(part.matching for part in parts),
         sum(part.tickets for part in parts),
         all(part.complete for part in parts) and not absent,

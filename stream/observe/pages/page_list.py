@@ -27,15 +27,21 @@ _HEADS: Final = (
     ("Customer", "customer"),
     ("Assignee", "assignee"),
     ("Paused since", "paused"),
+    ("Why", ""),
 )
 """Heading, and by what it sorts."""
+_UNMATCHED: Final = ("Ticket", "Priority", "Team", "Customer", "Assignee", "Why")
+"""What there is of a ticket without a commitment."""
 _REFRESH: Final = "60"
 
 
 def render(view: ListView, links: TicketLinks) -> bytes:
     """Return the page as HTML. It makes the browser load it again every minute."""
     query = view.query
-    heads = [(head, sort) for head, sort in _HEADS if (head != "Paused since") or query.name == "paused"]
+    if query.name == "unmatched":
+        heads = [(head, sort) for head, sort in _HEADS if head in _UNMATCHED]
+    else:
+        heads = [(head, sort) for head, sort in _HEADS if head != "Why" and (head != "Paused since" or query.name == "paused")]
     names = [head for head, _ in heads]
     rows = [_row(one, names, links) for one in view.rows]
     whole = view.at - view.at % 1_000_000
@@ -134,5 +140,6 @@ def _row(one: ListRow, heads: list[str], links: TicketLinks) -> Html:
         "Paused since": ""
         if one.paused_since is None
         else clock(one.paused_since - one.paused_since % 1_000_000, one.timezone),
+        "Why": one.why,
     }
     return row(heads, [cells[head] for head in heads])

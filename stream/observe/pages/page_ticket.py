@@ -22,6 +22,7 @@ from stream.observe.pages.phrasing import (
     when,
     why,
 )
+from stream.observe.pages.reasons import reasons_of
 from stream.sla.effects import TIMER, Kind
 from stream.sla.erasure import ERASED
 from stream.sla.explain.explanation import Outcome, SpanKind
@@ -65,9 +66,8 @@ def render(view: TicketView, url: str | None = None) -> bytes:
         pairs((name, _field(value)) for name, value in sorted(view.fields.items())) if view.fields else tag("p", "None."),
         tag("h2", "Commitments"),
         *(tag("p", f"The clock {waits(waiting)}.") for waiting in explanation.waiting),
-        table(_SUMMARY, (_commitment(each, explanation) for each in commitments))
-        if commitments
-        else tag("p", "None: no policy applies to the fields of this ticket, or no clock has started."),
+        table(_SUMMARY, (_commitment(each, explanation) for each in commitments)) if commitments else tag("p", "None."),
+        *(tag("p", "Without a deadline: ", text, ".") for text in reasons_of(explanation, zone)),
         *((tag("h2", "Escalations"), table(_LEVELS, (_level(each, explanation) for each in levels))) if levels else ()),
         *((tag("h2", "Why"), *map(_why, explanation.deadlines)) if explanation.deadlines else ()),
     )

@@ -20,7 +20,7 @@ import msgspec
 
 from stream.sla.effects import ProvisionalReason
 from stream.sla.events import as_one_text
-from stream.sla.ticket.commitment_state import NOT_ADJUSTED, Adjustment, CommitmentState
+from stream.sla.ticket.commitment_state import CANCELLED, NOT_ADJUSTED, Adjustment, CommitmentState
 from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.history import History, Value
 from stream.sla.ticket.names import CommitmentKey, LadderKey, Names, pack_keys, pack_names, promised, unpack_keys, unpack_names
@@ -122,8 +122,12 @@ def peek(data: bytes) -> Summary:
     start, keys, numbers, dues, _ = _peek_at_parts(parts)
     verdicts = len(numbers) - len(dues)
     open_: list[OpenCommitment] = []
+    standing = 0
     for name, policy, number, watch in promised(keys):
-        going = commitment_status(True, numbers[verdicts + number], numbers[2 * watch])
+        verdict = numbers[verdicts + number]
+        if verdict != CANCELLED:
+            standing += 1
+        going = commitment_status(True, verdict, numbers[2 * watch])
         if going:
             if not open_:
                 priority, team = _value("priority", names, values), _value("team", names, values)
@@ -131,7 +135,7 @@ def peek(data: bytes) -> Summary:
             began = start + numbers[2 * watch + 1]
             open_.append(OpenCommitment(name, policy, priority, team, customer, going, dues[number], began))
     ended = has_ended(soonest, ended_by, _value("status", names, values)) or not (started or soonest is not None or open_)
-    unmatched = is_unmatched(len(dues), ended_by, _value("status", names, values))
+    unmatched = is_unmatched(standing, ended_by, _value("status", names, values))
     return Summary(
         None if soonest is None else soonest + 1, newest if ended else None, open_, unmatched, ended and ended_by == "deleted"
     )
@@ -151,7 +155,7 @@ def _head_and_tail(ticket: Ticket, source: str) -> tuple[_Head, _Tail]:
         at, precedence, seq, id_, its = ticket.last
         last = (precedence, seq, id_, None if its == source else its)
     fields = ticket.fields
-    head_part = (ticket.next, at, ticket.ended_by, ticket.started, pack_names(tuple(fields)), [*fields.values()], parts)
+    head_part = (ticket.next, at, ticket.ended_by, ticket.started, pack_names(tuple(fields)), list(fields.values()), parts)
     whole_at = ticket.whole_at
     if whole_at is not None:
         for watch in ticket.watches.values():

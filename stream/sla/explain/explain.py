@@ -16,11 +16,13 @@ import msgspec
 
 from stream.sla.calendar.duration import Clock
 from stream.sla.effects import TIMER, Kind
+from stream.sla.erasure import is_erased
 from stream.sla.explain.explanation import DUE, Deadline, Explanation, Outcome
 from stream.sla.explain.raised import raised as raised_level
 from stream.sla.explain.recorder import Recorder
 from stream.sla.explain.spans import Cuts, Why, content_versions, spans
 from stream.sla.explain.start_dates import waiting
+from stream.sla.explain.without_deadline import without_deadline
 from stream.sla.policy.timeline import Deployments
 from stream.sla.ticket.stopwatch import RUNNING
 from stream.sla.transition.evolve import new_ticket, position
@@ -67,6 +69,8 @@ def explain_state(policies: PolicySet | Deployments, state: State, until: int | 
     if until is None and head.last_timer_at is not None:
         until = max(head.last_timer_at + 1, head.last[0] if head.last else 0)
     base = state.base
+    if is_erased(head):
+        base = head
     if base is None:
         found = _explain(timeline, new_ticket(head.id, timeline), state.history, until)
     else:
@@ -124,6 +128,7 @@ def _explain(
         events=len(consumed),
         later=len(events) - len(consumed),
         waiting=waiting(record.ticket, record.policies),
+        without_deadline=without_deadline(record.ticket, record.policies),
         deadlines=(
             *(_commitment(commitment_traces, until) for commitment_traces in commitments),
             *(

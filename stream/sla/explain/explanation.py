@@ -12,6 +12,7 @@ import msgspec
 from stream.sla.calendar.duration import Clock
 from stream.sla.effects import Kind, ProvisionalReason, Reason
 from stream.sla.explain.terms import Term
+from stream.sla.explain.without_deadline import WithoutDeadline
 from stream.sla.policy.policy import LadderKind
 
 CALENDAR = "calendar"
@@ -235,3 +236,5 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     deadlines: tuple[Deadline, ...]
     waiting: tuple[Waiting, ...] = ()
     """Clocks of the ticket that start at a date and have not started."""
+    without_deadline: tuple[WithoutDeadline, ...] = ()
+    """Why the ticket, or which of its commitments and why, has no deadline."""

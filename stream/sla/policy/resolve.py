@@ -155,6 +155,8 @@ class PolicySet:
                     metrics[ladder.metric.name] = ladder.metric
         self.triggers: Final = {name: MetricTriggers(metric) for name, metric in metrics.items()}
         """Every stopwatch that some policy looks at, by the name of its row."""
+        self.rows: Final = list(self.triggers.values())
+        """The same in their order: compiled code goes through a list in a tenth of the steps."""
         sensitive = [of.fields for triggers in self.triggers.values() for of in triggers.sensitivity]
         self.fields_read: Final = self.reads.union(*sensitive)
         """The ticket fields on which a promise or a stopwatch depends."""
@@ -188,7 +190,10 @@ class PolicySet:
 
     def resolved_policy(self, fields: Fields, epoch: int) -> ResolvedPolicy:
         """What is promised to a ticket with these fields, by the versions of that epoch."""
-        key: tuple[object, ...] = (epoch, *map(fields.get, self._order))
+        values: list[object] = [epoch]
+        for name in self._order:
+            values.append(fields.get(name))  # noqa: PERF401  compiled, all else costs three to five times as much
+        key = tuple(values)
         try:
             resolved_policy = self._resolved.get(key)
         except TypeError:  # a list among them: tags
@@ -227,6 +232,11 @@ class PolicySet:
                 teams = {name: team for name, team in named if team is not None}
                 ladders[ladder.name] = ResolvedLadder(ladder, policy, calendar, levels, metric.name, teams)
         return ResolvedPolicy(policy, commitments, ladders)
+
+    def in_force(self, at: int) -> list[Policy]:
+        """The versions that hold for clocks that start at an instant (epoch microseconds), in the order in which policies are
+        asked."""
+        return self._in_force(bisect_right(self._since, at))
 
     def _with_start(self, fields: Fields, calendar: str, epoch: int) -> Fields:
         """The fields, and whether the calendar was open at the start of the clock, if that is asked."""

@@ -109,6 +109,7 @@ class MetricTriggers:
         "reopens",
         "restarts",
         "resumes",
+        "row",
         "sensitivity",
         "starts",
         "stops",
@@ -116,6 +117,7 @@ class MetricTriggers:
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
+        self.row: Final = metric.name
         self.again = metric.again
         self.starts = compile_condition(metric.starts)
         self.stops = compile_condition(metric.stops)

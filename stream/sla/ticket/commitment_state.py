@@ -105,6 +105,8 @@ NOT_ADJUSTED: Final = Adjustment()
 class CommitmentState:
     """How one commitment of one ticket stands."""
 
+    __slots__ = ("adjustment", "cycle", "due", "effective_from", "next", "revision", "terms", "verdict", "warned")
+
     def __init__(  # noqa: PLR0913  an argument an attribute, for copies
         self,
         terms: CommitmentTerms = NO_COMMITMENT_TERMS,

@@ -82,6 +82,20 @@ class Due:
 class EscalationState:
     """How one ladder stands on one ticket."""
 
+    __slots__ = (
+        "cycle",
+        "effective_from",
+        "last_emitted_at",
+        "monitored_until",
+        "next",
+        "passed_over",
+        "phase",
+        "raised",
+        "repeats",
+        "rounds",
+        "terms",
+    )
+
     def __init__(self, terms: EscalationTerms = NO_ESCALATION_TERMS, cycle: int = 0) -> None:
         self.terms: EscalationTerms = terms
         self.cycle: int = cycle

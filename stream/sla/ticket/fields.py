@@ -52,7 +52,7 @@ def update_fields(ticket: Ticket, event: Event, read: frozenset[str]) -> tuple[E
         ticket.partial = True
     elif type_ == "ticket.changed" and "status" in given and _gives_all(given, fields):
         ticket.whole_at = event.at
-    changed = {name: value for name, value in given.items() if fields.get(name, "") != value} if given else given
+    changed = _changed(given, fields) if given else given
     if changed:
         fields = fields.copy()
         fields.update(changed)
@@ -74,6 +74,15 @@ def update_fields(ticket: Ticket, event: Event, read: frozenset[str]) -> tuple[E
     if len(changed) == len(given):
         return event, names
     return event.with_fields(changed), names
+
+
+def _changed(given: Fields, fields: Fields) -> Fields:
+    """Those of the fields that an event gives that are other than before."""
+    changed: Fields = {}
+    for name, value in given.items():
+        if fields.get(name, "") != value:
+            changed[name] = value
+    return changed
 
 
 def _gives_all(given: Fields, fields: Fields) -> bool:

@@ -24,7 +24,12 @@ there is any of it, names of fields, their values, and what is rare by its name.
 
 _KINDS: Final = [(type_, actor, public) for public in (False, True) for actor in (None, *ACTOR_KINDS) for type_ in EVENT_TYPES]
 """By number. Types, actors and their order are part of form 2."""
-_NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
+_TYPE_NUMBERS: Final[dict[str, int]] = {type_: number for number, type_ in enumerate(EVENT_TYPES)}
+_ACTOR_NUMBERS: Final[dict[str | None, int]] = {
+    actor: number * len(EVENT_TYPES) for number, actor in enumerate((None, *ACTOR_KINDS))
+}
+_PUBLIC: Final = len(_KINDS) // 2
+"""Of a type, of an actor, and of what the customer can read: their sum is the number of the kind."""
 _COMMON: Final = 8
 """Attributes of an event before those that only some types have."""
 _RARE: Final = ("seq", *ATTRIBUTES[_COMMON:])
@@ -38,6 +43,8 @@ _read: Final = msgspec.msgpack.Decoder(list[_Packed]).decode
 @mypyc_attr(acyclic=True)
 class History:
     """Events in the order of their keys. Never changed."""
+
+    __slots__ = ("kept", "newest", "packed", "source")
 
     def __init__(self, packed: bytes = b"", kept: int = 0, newest: int = 0, source: str = "") -> None:
         self.packed: bytes = packed
@@ -65,7 +72,8 @@ class History:
         more: _More | None = None
         if fields or rest:
             more = pack_names(tuple(fields)), list(fields.values()), rest
-        packed = _write((_NUMBERS[event.type, event.actor, event.public], event.at - self.newest, event.id, more))
+        kind = _TYPE_NUMBERS[event.type] + _ACTOR_NUMBERS[event.actor] + (_PUBLIC if event.public else 0)
+        packed = _write((kind, event.at - self.newest, event.id, more))
         return History(self.packed + packed, self.kept + 1, event.at, source)
 
     @property
@@ -84,10 +92,13 @@ class History:
             events.append(Event(at, id_, type_, actor=actor, fields=fields, public=public, **attributes))  # type: ignore[arg-type]
         return events
 
+    def may_know(self, id_: str) -> bool:
+        """Whether one of them may have that id: its own bytes are nearly always enough to know that none has."""
+        return self.packed.find(_write(id_)) >= 0  # ``in`` first tries to take it for a number
+
     def known(self, event: Event) -> Event | None:
         """The one among them that has the identity of ``event``; ``None``: none has."""
-        # The id's own bytes are nearly always enough to know that none has it.
-        if self.packed.find(_write(event.id)) < 0:  # ``in`` first tries to take it for a number
+        if not self.may_know(event.id):
             return None
         id_, seq, source = event.id, event.seq, event.source
         return next((known for known in self.events if known.id == id_ and known.seq == seq and known.source == source), None)

@@ -1,9 +1,10 @@
-"""In which lists a ticket is that people work through: breached and still open, paused, and without a commitment."""
+"""In which lists a ticket is that people work through: breached and still open, paused, and without a promise."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from stream.sla.ticket.commitment_state import CANCELLED
 from stream.sla.ticket.state import commitment_status, is_unmatched
 
 if TYPE_CHECKING:
@@ -19,17 +20,19 @@ NAMES: Final = {BREACHED: "breached", PAUSED: "paused", UNMATCHED: "unmatched"}
 def lists_of(state: State) -> int:
     """The lists of a ticket."""
     head = state.head
-    commitments = head.commitments
-    if not commitments:
-        return UNMATCHED if is_unmatched(0, head.ended_by, head.fields.get("status", "")) else 0
-    lists = 0
-    for one in commitments.values():
-        terms = one.terms
-        going = commitment_status(terms.target is not None, one.verdict, head.watches[terms.metric].phase)
+    lists = promised = 0
+    for one in head.commitments.values():
+        terms, verdict = one.terms, one.verdict
+        if terms.target is None or verdict == CANCELLED:
+            continue
+        promised += 1
+        going = commitment_status(True, verdict, head.watches[terms.metric].phase)
         if going == "breached":
             lists |= BREACHED
         elif going == "paused":
             lists |= PAUSED
+    if not promised and is_unmatched(promised, head.ended_by, head.fields.get("status", "")):
+        return UNMATCHED
     return lists
 
 

@@ -50,6 +50,26 @@ Stored = tuple[
 class Ticket:
     """What is true of a ticket after a run of events. Copied before it is changed, its parts as they are changed."""
 
+    __slots__ = (
+        "commitments",
+        "deployment",
+        "ended_at",
+        "ended_by",
+        "escalations",
+        "fields",
+        "id",
+        "last",
+        "last_timer_at",
+        "next",
+        "partial",
+        "parties",
+        "shown",
+        "started",
+        "stored",
+        "watches",
+        "whole_at",
+    )
+
     def __init__(  # noqa: PLR0913  an argument an attribute: the stored form fills them by position
         self,
         id: str,  # noqa: A002  the word of everything that has one
@@ -179,6 +199,8 @@ _NO_UNCONFIRMED: Final[dict[str, Unconfirmed]] = {}
 class State:
     """A ticket and as much of its history as is needed to fold a late event in at its place. Never changed."""
 
+    __slots__ = ("base", "head", "old_ids", "recent", "revisions", "settling", "unconfirmed")
+
     def __init__(  # noqa: PLR0913  an argument an attribute, as of the ticket
         self,
         head: Ticket,
@@ -257,9 +279,12 @@ def has_ended(soonest: int | None, ended_by: str, status: str) -> bool:
     return soonest is None and (ended_by != "" or status == "closed")
 
 
-def is_unmatched(commitments: int, ended_by: str, status: str | list[str]) -> bool:
-    """No policy promises anything to a ticket that is open. ``commitments``: how many it has, whatever became of them."""
-    return not commitments and ended_by == "" and status not in ("solved", "closed")
+def is_unmatched(promised: int, ended_by: str, status: str | list[str]) -> bool:
+    """Nothing is promised to a ticket that is open.
+
+    ``promised``: how many commitments it has that have a target and were not cancelled, whatever became of them.
+    """
+    return not promised and ended_by == "" and status not in ("solved", "closed")
 
 
 class OpenCommitment(NamedTuple):

@@ -157,6 +157,8 @@ class Laid(NamedTuple):
 class Stopwatch:
     """Phase, cycle, and the stretches of the present cycle as epoch microseconds, half-open."""
 
+    __slots__ = ("began", "cycle", "paused", "phase", "ran", "since", "totals")
+
     def __init__(  # noqa: PLR0913  an argument an attribute: the stored form fills them by position
         self,
         phase: int = 0,  # Phase.IDLE

@@ -336,7 +336,8 @@ class CommitmentMachine:
 
     def _find_due(self) -> None:
         commitment_state = self.commitment_state
-        used, terms = commitment_state.allowance, commitment_state.terms
+        terms, adjustment = commitment_state.terms, commitment_state.adjustment
+        used = terms.target if adjustment is None else commitment_state.allowance
         if used is None or not RUNNING <= self.watch.phase <= PAUSED:
             commitment_state.due = None
         else:
@@ -344,7 +345,7 @@ class CommitmentMachine:
                 used,
                 terms.clock,
                 self.resolved.calendar,
-                0 if commitment_state.adjustment is None else commitment_state.adjustment.not_before,
+                0 if adjustment is None else adjustment.not_before,
                 self.resolved.strict,
                 commitment_state.laid(self.watch) if terms.wall_pauses else None,
             )

@@ -74,6 +74,8 @@ class Terms:
 class Draft:
     """A copy of a ticket, changed in place. Most events change no part, so parts are copied only before they are changed."""
 
+    __slots__ = ("_commitments", "_epoch", "_escalations", "_fields", "_owned", "_resolved_policy", "policies", "ticket")
+
     def __init__(self, policies: PolicySet, ticket: Ticket) -> None:
         """``ticket``: a copy."""
         self.policies = policies

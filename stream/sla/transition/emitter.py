@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 class Emitter:
     """What becomes true from now on becomes true at ``at``, because of ``cause``. Set once an event, or once an instant."""
 
+    __slots__ = ("at", "calendars", "cause", "deployment", "effects", "now", "routine", "seq", "ticket", "timeline")
+
     def __init__(
         self,
         ticket: Ticket,
         calendars: Mapping[str, Calendar],
         timeline: Timeline,
         now: int,
+        routine: bool = True,
     ) -> None:
+        """``routine``: whether routine effects are made."""
         self.ticket = ticket
         self.calendars = calendars
         """Of the set in force."""
@@ -45,8 +49,7 @@ class Emitter:
         """Of the event; 0 where there is none."""
         self.deployment: int | None = None
         """The number of the deployment that is being applied; ``None``: none is."""
-        self.routine: bool = True
-        """Whether routine effects are made."""
+        self.routine = routine
 
     def renamed_since(self, name: str, instant: int) -> bool:
         """Whether the name may have been that of something else: a deployment is being applied, or one that began to hold after

@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     from stream.sla.policy.triggers import MetricTriggers
     from stream.sla.ticket.escalation_state import EscalationState
 
-_ABOUT_ESCALATIONS: Final = ("escalation.requested", "escalation.acknowledged", "escalation.released")
+_REQUESTS: Final = frozenset(("extension.granted", "escalation.requested", "escalation.acknowledged", "escalation.released"))
+"""Events about commitments or ladders themselves."""
 _END_REASON: Final = {Signal.STOP: Reason.SOLVED, Signal.RESTART: Reason.RESTARTED, Signal.CANCEL: Reason.CANCEL_CONDITION}
 _HALT: Final = Signal.HALT
 _ENDED_BY_REASON: Final = {"merged": Reason.MERGED, "deleted": Reason.DELETED}
@@ -67,8 +68,23 @@ Past = Callable[[int], "list[Event] | None"]
 class Transition:
     """Changes one ticket in place (give it a copy) and collects what became true in ``emitter.effects``."""
 
-    def __init__(self, timeline: Timeline, ticket: Ticket, now: int, past: Past | None = None) -> None:
-        """``past``: asked when a deployment brings a row that was not kept before; ``None``: nothing is known."""
+    __slots__ = (
+        "_next",
+        "_next_at",
+        "_past",
+        "draft",
+        "emitter",
+        "policies",
+        "rejudged",
+        "ticket",
+        "timeline",
+        "touched",
+        "unbuilt",
+    )
+
+    def __init__(self, timeline: Timeline, ticket: Ticket, now: int, past: Past | None = None, routine: bool = True) -> None:
+        """``past``: asked when a deployment brings a row that was not kept before; ``None``: nothing is known. ``routine``:
+        whether routine effects are made."""
         self.timeline = timeline
         self.ticket = ticket
         self._past = past
@@ -92,8 +108,9 @@ class Transition:
                 self._look_for(timeline.after(number))
             else:  # the events before this instant are not kept: the timeline judges the ticket from here on
                 self._next, self._next_at = timeline.in_force(at), at
-        self.draft = Draft(self.policies, ticket)
-        self.emitter = Emitter(ticket, self.policies.calendars, timeline, now)
+        policies = self.policies
+        self.draft = Draft(policies, ticket)
+        self.emitter = Emitter(ticket, policies.calendars, timeline, now, routine)
 
     def event(self, event: Event) -> None:
         ticket, emitter, at, type_ = self.ticket, self.emitter, event.at, event.type
@@ -112,12 +129,9 @@ class Transition:
         signalled = self._signal_watches(
             event, type_, changed, asks_all="@begun" in ticket.fields or (ended != "" and not ticket.ended_by)
         )
-        if type_ == "extension.granted":
+        if type_ in _REQUESTS:
             self.draft.own()
-            signalled += self._extend(event)
-        elif type_ in _ABOUT_ESCALATIONS:
-            self.draft.own()
-            signalled += self._escalate(event)
+            signalled += self._extend(event) if type_ == "extension.granted" else self._escalate(event)
         # 4
         if changed and not self.policies.reads.isdisjoint(changed):
             self.draft.own()
@@ -209,7 +223,8 @@ class Transition:
         ticket = self.ticket
         signalled: list[str] = []
         watches, fields, ended_by = ticket.watches, ticket.fields, ticket.ended_by
-        for metric, triggers in self.policies.triggers.items():
+        for triggers in self.policies.rows:
+            metric = triggers.row
             watch = watches.get(metric)
             phase = IDLE if watch is None else watch.phase
             if ended_by:

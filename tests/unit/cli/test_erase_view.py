@@ -30,15 +30,17 @@ def test_each_topic_has_a_line_with_its_longest_time() -> None:
         sla_escalations=kept(400 * DAY, DAY),
         ticket_events_rejected=kept(7 * DAY, DAY),
         feed_rejected=kept(36 * 3_600_000, 3_600_000),
+        writeback_state={"cleanup.policy": "compact"},
     ) == [
         "state and pages: at once",
-        "eu.desk-tickets-changelog: at most 1 day after that, and a run of the log cleaner of the brokers",
+        "eu.desk-tickets-changelog: at most 1 day after that, then the next record there and a run of the log cleaner",
         "    its name and that it was erased: for 30 days (setting retention), and 7 days more as a deletion mark",
         "eu.ticket-events: its events, at most 14 days after they were published",
         "eu.sla-breaches: effects that were published, which nobody can edit, for ever",
         "eu.sla-escalations: effects that were published, which nobody can edit, at most 401 days after they were published",
         "eu.ticket-events-rejected: its rejected events, at most 8 days after they were published",
         "eu.feed-rejected: payloads that were not mapped, at most 37 hours after they were published",
+        "eu.writeback-state: its deadlines, level and team, until the setting keep of writeback after its last effect",
     ]
 
 

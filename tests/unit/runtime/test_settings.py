@@ -255,6 +255,8 @@ def test_a_secret_in_a_file_overrides_the_settings_file_but_not_a_flag(tmp_path:
         (b"\xff\xfe", {}, "is not UTF-8 text"),
         (b"a-token-of-enough-letters", {"BREACHWATCH_TOKEN": "another-token-of-letters"}, "BREACHWATCH_TOKEN is set too"),
         (b"short", {}, "at least 16"),
+        (b"", {}, "is empty"),
+        (b" \n", {}, "is empty"),
     ],
 )
 def test_a_file_of_a_secret_that_cannot_be_used_is_a_problem_without_the_secret(

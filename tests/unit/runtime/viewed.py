@@ -7,11 +7,13 @@ import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.settings import Settings
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.feed_health import Feeds
+from stream.sla.ticket.listing import lists_of
 from stream.sla.ticket.state import open_commitments
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class Worker:
             swept=0,
             feeds=Feeds(),
             doubts=(),
+            lists=TicketLists(),
         )
         return self.partitions.setdefault(number, partition)
 
@@ -73,6 +76,7 @@ class Worker:
         partition = self.own(number)
         partition.tickets[name.encode()] = codec.encode(state)
         partition.timers.set(name.encode(), state.wake_at)
+        partition.lists.put(name.encode(), lists_of(state))
         partition.open_counts.open += len(open_commitments(state))
 
     def close(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Final
 
 import pytest
 
-from stream.sla.events import ATTRIBUTES, Event
+from stream.sla.events import ACTOR_KINDS, ATTRIBUTES, EVENT_TYPES, Event
 from stream.sla.ticket.history import packed
 
 PLAIN: Final = Event(at=1_763_000_000_000_000, id="e-1", type="comment.added", source="desk")
@@ -29,3 +30,19 @@ def test_each_attribute_of_an_event_comes_back(name: str) -> None:
 
     assert event != PLAIN
     assert packed([PLAIN, event, PLAIN]).events == [PLAIN, event, PLAIN]
+
+
+def test_each_type_actor_and_visibility_comes_back() -> None:
+    kinds = product(EVENT_TYPES, (None, *ACTOR_KINDS), (False, True))
+    events = [
+        Event(at, f"e-{at}", type_, "desk", actor=actor, public=public) for at, (type_, actor, public) in enumerate(kinds)
+    ]
+
+    assert packed(events).events == events
+
+
+def test_an_id_that_no_event_has_is_not_looked_for() -> None:
+    history = packed([PLAIN])
+
+    assert history.may_know("e-1")
+    assert not history.may_know("e-2")
