@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, NodeNotReadyError
 
 from stream.runtime.settings import flag, variable
 
@@ -17,7 +17,7 @@ log = logging.getLogger("stream.worker")
 
 def plain(error: Exception) -> str:
     """The text of an error of a client, for people: aiokafka reports a broker that is away by its own data structures."""
-    if isinstance(error, KafkaConnectionError):
+    if isinstance(error, KafkaConnectionError | NodeNotReadyError):
         return "no connection"
     return str(error) or type(error).__name__
 

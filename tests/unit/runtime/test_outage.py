@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from aiokafka.errors import KafkaConnectionError, RequestTimedOutError
+from aiokafka.errors import KafkaConnectionError, NodeNotReadyError, RequestTimedOutError
 
 from stream.runtime.kafka.outage import Outage, plain
 
@@ -45,7 +45,7 @@ def test_the_next_outage_is_reported_again(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_an_error_is_shown_without_the_data_structures_of_the_client() -> None:
-    assert plain(BOOTSTRAP) == "no connection"
+    assert plain(BOOTSTRAP) == plain(NodeNotReadyError("node id 1")) == "no connection"
     assert plain(ConnectionRefusedError(111, "refused")) == "[Errno 111] refused"
     assert plain(RequestTimedOutError("metadata")).endswith("metadata")
     assert plain(TimeoutError()) == "TimeoutError"
