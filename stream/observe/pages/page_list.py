@@ -31,7 +31,7 @@ _HEADS: Final = (
 )
 """Heading, and by what it sorts."""
 _UNMATCHED: Final = ("Ticket", "Priority", "Team", "Customer", "Assignee", "Why")
-"""What there is of a ticket without a commitment."""
+"""The columns of a ticket without a commitment."""
 _REFRESH: Final = "60"
 
 
