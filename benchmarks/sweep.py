@@ -48,7 +48,7 @@ from stream.sla.events import Event
 from stream.wire.effect import decode_effect, encode_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from stream.runtime.kafka.transport import Record
     from stream.sla.policy.resolve import PolicySet
@@ -101,14 +101,15 @@ class Broker:
         if checkpoint:
             self.bytes_of_unaffected += sum(len(state or b"") for key, state in what.items() if key in self.unaffected)
             await asyncio.sleep(CHANGELOG)
-        elif any(what.values()):
+        elif what:
+            records = [record for of_topic in what.values() for record in of_topic]  # which makes them
             if self.looks:
-                self._outputs(what)
+                self._outputs(records)
             await asyncio.sleep(OUTPUTS)
 
-    def _outputs(self, topics: Mapping[str, Sequence[Record]]) -> None:
+    def _outputs(self, records: list[Record]) -> None:
         seen = wall()
-        for record in (each for records in topics.values() for each in records):
+        for record in records:
             effect = decode_effect(record.value or b"")
             if effect.deployment is not None:
                 self.moved += effect.kind is Kind.RETARGETED

@@ -10,19 +10,27 @@ from __future__ import annotations
 
 import gc
 import os
+from typing import TYPE_CHECKING
 
 os.environ["BREACHWATCH_INTERPRETED"] = "yes"  # before anything is imported that imports ``stream``
 
+import pytest
 from hypothesis import settings
 
 from tests.examples import examples
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 settings.register_profile("scaled", max_examples=examples(settings().max_examples))
 settings.load_profile("scaled")
 
-gc.disable()
 
-
-def pytest_collection_finish() -> None:
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()

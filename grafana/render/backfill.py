@@ -42,7 +42,7 @@ def rules(files: Iterable[Path], shortest: str, step: int) -> list[Rule]:
             for window in ("5m", "15m", "30m"):
                 expr = expr.replace(f"[{window}]", f"[{shortest}]")
             # What a minute counts, a step between two samples counts.
-            expr = expr.replace("[1m]", f"[{step}s]").replace("offset 1m", f"offset {step}s")
+            expr = expr.replace("[1m] offset 15s", f"[{step}s]").replace("offset 75s", f"offset {step}s")
             name = rule.get("record") or rule["alert"]
             found.append(Rule(name, expr, rule.get("labels", {}), "alert" in rule, _seconds(rule.get("for", "0s"))))
     return found

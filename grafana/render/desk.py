@@ -8,11 +8,13 @@ how late a breach is detected, CPU and memory.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 import msgspec
+from neighbours import SOURCE, Neighbours
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -22,6 +24,11 @@ from stream.deployments.snapshot import fingerprint
 from stream.observe.metrics.catalogue import (
     DEPLOYMENT_NEWEST,
     DEPLOYMENT_SWEPT,
+    FEED_COMPLETE,
+    FEED_LAG_LIMIT,
+    FEED_RECEIVED,
+    FEED_STATE,
+    FEED_WAITING,
     FILES_DIFFER,
     LAG,
     SWEEP_LEFT,
@@ -29,16 +36,19 @@ from stream.observe.metrics.catalogue import (
     UNSENT,
     WAITING,
 )
+from stream.observe.metrics.labels import LabelBounds
 from stream.observe.metrics.registry import Metrics
 from stream.runtime.timers import TimerQueue
 from stream.sla.effects import Kind
+from stream.sla.feed_state import FeedState
 from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, Tick, decode
 from stream.wire.effect import encode_event, encode_tick
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from prometheus_client import CollectorRegistry
     from prometheus_client.metrics_core import Metric
 
     from stream.observe.metrics.registry import Result
@@ -58,6 +68,8 @@ SAMPLED_FROM: Final = START + 10 * DAY
 SAMPLED_EVERY: Final = 15 * MINUTE
 PARTITIONS: Final = 4
 WORKERS: Final = ("worker-1:9300", "worker-2:9300")
+CUSTOMERS: Final = frozenset({"acme", "globex", "initech"})
+"""Those that the metrics name; the desk has more."""
 _TICKETS_A_DAY: Final = 180
 _TICKETS_ON_A_FREE_DAY: Final = 20
 _SLOW: Final = 0.09
@@ -125,7 +137,8 @@ def _of_a_partner(created: Event) -> Event:
 
 def samples(engine: Engine, records: list[FeedRecord]) -> Iterator[str]:
     """The text of one scrape after the other, in order of time."""
-    workers = [_Worker(name, number, engine) for number, name in enumerate(WORKERS)]
+    neighbours = Neighbours()
+    workers = [_Worker(name, number, engine, neighbours) for number, name in enumerate(WORKERS)]
     scraped = START
     for record in records:
         while record.at >= scraped + SAMPLED_EVERY:
@@ -134,6 +147,11 @@ def samples(engine: Engine, records: list[FeedRecord]) -> Iterator[str]:
                 worker.tick(scraped)
                 if scraped >= SAMPLED_FROM:
                     yield worker.text(scraped)
+            if scraped >= SAMPLED_FROM:
+                neighbours.scraped()
+                for job, registry in neighbours.registries.items():
+                    labels = f'job="{job}",instance="{job}:9300"'
+                    yield _text(_ours(registry), scraped, partial(_written, labels))
         for worker in workers:
             worker.take(record)
     yield "# EOF\n"
@@ -142,7 +160,7 @@ def samples(engine: Engine, records: list[FeedRecord]) -> Iterator[str]:
 class _Worker(Collector):
     """A worker without a broker: its partitions, its metrics, and what only a running process could measure."""
 
-    def __init__(self, name: str, number: int, engine: Engine) -> None:
+    def __init__(self, name: str, number: int, engine: Engine, neighbours: Neighbours) -> None:
         self._labels: Final = f'job="breachwatch",instance="{name}"'
         self._partitions: Final = range(number, PARTITIONS, len(WORKERS))
         self._chance: Final = Random(number)  # noqa: S311  the same picture every time, on purpose
@@ -152,7 +170,9 @@ class _Worker(Collector):
         self._watermarks: Final = dict.fromkeys(self._partitions, START)
         self._now = START
         self._events = 0
-        self._metrics: Final = Metrics(engine.policies, now=lambda: self._now)
+        self._neighbours: Final = neighbours
+        self._received = START
+        self._metrics: Final = Metrics(engine.policies, now=lambda: self._now, bounds=LabelBounds(customers=CUSTOMERS))
         self._counts: Final = {partition: self._metrics.open_commitments.begin(partition) for partition in self._partitions}
         self._metrics.collectors.add("partitions", self)
         self._metrics.deployed(engine.policies, fingerprint(engine.policies), START / 1e6 - 60)
@@ -175,6 +195,7 @@ class _Worker(Collector):
         incoming = decode(record.key, record.value, now=record.at)
         if isinstance(incoming, Rejected):
             self._metrics.rejected(incoming.reason)
+            self._neighbours.rejected(record.at)
             return
         assert not isinstance(incoming, Tick)
         event, before = incoming.event, self._states[partition].get(record.key)
@@ -183,6 +204,8 @@ class _Worker(Collector):
             self._metrics.rejected("too_late")
             return
         self._events += 1
+        self._received = max(self._received, event.at)
+        self._neighbours.event(event, record.at)
         self._metrics.event(event.type, _RESULTS[step.outcome])
         if step.unmatched:
             self._metrics.unmatched("other")
@@ -215,6 +238,8 @@ class _Worker(Collector):
             for effect in effects
         ]
         self._metrics.effects(detected, True)
+        for effect in detected:
+            self._neighbours.effect(effect)
 
     def _drawn(self, median: float) -> float:
         """Seconds around a median, a few much longer."""
@@ -234,6 +259,19 @@ class _Worker(Collector):
             swept.add_metric([str(partition)], 0)
         yield from (lag, tickets, waiting, left, swept)
         yield from (GaugeMetricFamily(spec.name, spec.help, 0) for spec in (UNSENT, DEPLOYMENT_NEWEST, FILES_DIFFER))
+        yield from self._feeds()
+
+    def _feeds(self) -> Iterator[Metric]:
+        received, complete, waiting, states = (
+            GaugeMetricFamily(spec.name, spec.help, labels=spec.labels)
+            for spec in (FEED_RECEIVED, FEED_COMPLETE, FEED_WAITING, FEED_STATE)
+        )
+        received.add_metric([SOURCE], self._received / 1e6)
+        complete.add_metric([SOURCE], self._now / 1e6 - 60 * self._drawn(0.5))
+        waiting.add_metric([SOURCE], 0)
+        for state in FeedState:
+            states.add_metric([SOURCE, state.name.lower()], state is FeedState.COMPLETE)
+        yield from (received, complete, waiting, states, GaugeMetricFamily(FEED_LAG_LIMIT.name, FEED_LAG_LIMIT.help, 300))
 
     def _process(self) -> Iterator[Metric]:
         seconds = (self._now - START) / 1e6
@@ -248,19 +286,28 @@ class _Worker(Collector):
 
     def text(self, at: int) -> str:
         """A scrape, each line with its instant."""
-        stamp = f" {at // 1_000_000}\n"
-        families = [one for one in self._metrics.registry.collect() if not one.name.startswith(("process", "python"))]
-        lines = [
-            f"{self._name(sample.name, sample.labels)} {float(sample.value)!r}"
-            for family in (*families, *self._process())
-            for sample in family.samples
-        ]
-        return stamp.join(lines) + stamp
+        return _text((*_ours(self._metrics.registry), *self._process()), at, self._name)
 
     def _name(self, name: str, labels: dict[str, str]) -> str:
         key = name, tuple(labels.items())
         found = self._named.get(key)
         if found is None:
-            written = "".join(f',{label}="{value}"' for label, value in key[1])
-            found = self._named[key] = f"{name}{{{self._labels}{written}}}"
+            found = self._named[key] = _written(self._labels, name, labels)
         return found
+
+
+def _ours(registry: CollectorRegistry) -> list[Metric]:
+    """The metrics without those of the process, which are of the one that draws."""
+    return [one for one in registry.collect() if not one.name.startswith(("process", "python"))]
+
+
+def _text(families: Iterable[Metric], at: int, name: Callable[[str, dict[str, str]], str]) -> str:
+    stamp = f" {at // 1_000_000}\n"
+    samples = (sample for family in families for sample in family.samples)
+    lines = [f"{name(sample.name, sample.labels)} {float(sample.value)!r}" for sample in samples]
+    return stamp.join(lines) + stamp
+
+
+def _written(target: str, name: str, labels: dict[str, str]) -> str:
+    written = "".join(f',{label}="{value}"' for label, value in labels.items())
+    return f"{name}{{{target}{written}}}"

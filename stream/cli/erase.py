@@ -96,6 +96,8 @@ def command(
     published before. Commitments that are open are cancelled. Every later event of the ticket is ignored, however old it is.
     Delete the ticket in the helpdesk first.
 
+    A name that no ticket has is noted as erased as well, and this command cannot know it: look at the page of the ticket first.
+
     It prints when the data has left each topic. What was published before, such as breaches, stays for the retention of its
     topic.
 
@@ -127,6 +129,10 @@ def command(
             )
         else:
             click.echo(f"{printable(one.ticket)}: erased")
+    click.echo(
+        "A name that no ticket had is noted as erased as well. Workers do not answer this command, so it does not know which: "
+        "compare the names with the pages of the tickets before."
+    )
     if waiting:
         raise click.exceptions.Exit(_NOT_YET)
 

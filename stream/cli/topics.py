@@ -18,6 +18,7 @@ from stream.cli.stopping import stoppable
 from stream.cli.subcommands import Group
 from stream.runtime.kafka.connection import from_environment, why_not
 from stream.runtime.kafka.denied import DeniedError
+from stream.runtime.kafka.outage import plain
 from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError
 from stream.runtime.kafka.topic_admin import create, exists, verify, verify_optional
 from stream.runtime.kafka.topics import SHORTEST_RETENTION_MS, Topics
@@ -187,4 +188,5 @@ def no_answer(broker: str, error: KafkaError) -> click.ClickException:
     """Return the error for a failed request to Kafka, with advice."""
     if isinstance(error, DeniedError):
         return click.ClickException(f"Kafka at {broker}: {error}")
-    return click.ClickException(f"Kafka at {broker}: {error}\n{asyncio.run(why_not(client_of(broker))).text}")
+    advice = asyncio.run(why_not(client_of(broker))).text
+    return click.ClickException(f"no answer from Kafka at {broker} ({plain(error)})\n{advice}")

@@ -34,6 +34,8 @@ _CLIENTS.setLevel(logging.CRITICAL)
 
 _PAGE_THREADS: Final = 4
 _METRICS_THREADS: Final = 2
+_LINGER: Final = 10.0
+"""The most seconds in which the rest of a request is read, and dropped, after its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Server:
             bounds.connections,
             request_factory=_request,
             keepalive_timeout=bounds.idle_seconds,
+            lingering_time=min(_LINGER, bounds.transfer_seconds),
             access_log=None,
             logger=_CLIENTS,
         )

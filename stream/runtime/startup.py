@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aiokafka.errors import KafkaError
 
 from stream.runtime.kafka.connection import why_not
 from stream.runtime.kafka.denied import DeniedError
+from stream.runtime.kafka.outage import plain
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -39,10 +41,10 @@ async def until_answered(client: Mapping[str, Any], who: str, request: Callable[
     lacks a permission, or if the broker refuses the connection for a reason that lasts.
     """
     bootstrap = ",".join(client["bootstrap_servers"])
-    wait = _FIRST_WAIT
+    wait, began, failed = _FIRST_WAIT, time.monotonic(), False
     while True:
         try:
-            return await request()
+            answer = await request()
         except DeniedError as error:
             raise RefusedError(f"the account may not do what {who} does", [str(error)]) from error
         except (KafkaError, OSError) as error:
@@ -50,6 +52,12 @@ async def until_answered(client: Mapping[str, Any], who: str, request: Callable[
             if refusal.final:
                 raise RefusedError(f"the Kafka broker at {bootstrap} refuses the connection", [refusal.text]) from error
             text = "no answer from the Kafka broker at %s (%s): %s; next attempt in %.1f s"
-            log.warning(text, bootstrap, error, refusal.text, wait)
+            log.warning(text, bootstrap, plain(error), refusal.text, wait)
+            failed = True
+        else:
+            if failed:
+                waited = time.monotonic() - began
+                log.info("the Kafka broker at %s answers, %.0f s after the first attempt", bootstrap, waited)
+            return answer
         await asyncio.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)

@@ -18,6 +18,8 @@ _SLOT_BITS: Final = 32
 SLOT: Final = (1 << _SLOT_BITS) - 1
 _REBUILD_FROM: Final = 1024
 """With fewer entries, a rebuild without the stale ones does not pay."""
+NEVER: Final = (1 << 62) - 1
+"""Later than any instant."""
 
 
 class TimerQueue:
@@ -29,6 +31,8 @@ class TimerQueue:
         """The ticket of each slot."""
         self._free: list[int] = []
         self._heap: list[int] = []
+        self._soonest: int = NEVER
+        """No entry of the heap has an earlier instant. The entries are too large for the fast arithmetic of compiled code."""
 
     def __len__(self) -> int:
         """The number of tickets that have an instant."""
@@ -50,6 +54,8 @@ class TimerQueue:
         entry = instant << _SLOT_BITS | slot
         self._entry_of[ticket] = entry
         heappush(self._heap, entry)
+        if instant < self._soonest:
+            self._soonest = instant
         if len(self._heap) > _REBUILD_FROM and len(self._heap) > 2 * len(self._entry_of):
             self._heap = list(self._entry_of.values())
             heapify(self._heap)
@@ -60,8 +66,10 @@ class TimerQueue:
         while heap:
             top = heap[0]
             if self._entry_of.get(self._ticket[top & SLOT]) == top:
-                return top >> _SLOT_BITS
+                self._soonest = top >> _SLOT_BITS
+                return self._soonest
             heappop(heap)
+        self._soonest = NEVER
         return None
 
     def in_order(self) -> Iterator[tuple[int, bytes]]:
@@ -97,8 +105,8 @@ class TimerQueue:
 
     def take(self, until: int) -> bytes | None:
         """Remove the instant of the next ticket and return the ticket, or ``None`` if its instant is after ``until``."""
-        # Asked at every event. What is on top is never later than what is valid, so mostly a glance is enough.
-        if not self._heap or self._heap[0] >> _SLOT_BITS > until:
+        # Asked at every event: mostly a glance is enough.
+        if self._soonest > until:
             return None
         instant = self.soonest()
         if instant is None or instant > until:

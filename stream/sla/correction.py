@@ -1,4 +1,4 @@
-"""What goes out when the record turns out to be another than was emitted: what is taken back, and what takes its place."""
+"""The effects that correct the record: retractions, and the effects that take their place."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _revised(stem_: str, revisions: dict[str, int]) -> str:
 def difference(
     emitted: list[Effect], true: list[Effect], revisions: dict[str, int], correction: Correction, past: int | None = None
 ) -> tuple[tuple[Effect, ...], dict[str, int]]:
-    """What to take back and what to emit, so that consumers have ``true`` where they had ``emitted``.
+    """The retractions and effects after which consumers have ``true`` where they had ``emitted``.
 
     A fact that stands, and of which anything that its effect shows is another, is *restated*: taken back with that reason, and
     emitted under its next id.

@@ -1,4 +1,4 @@
-"""What is not certain of a ticket, because events of it may be missing.
+"""Finds the effects of a ticket that are not certain, because events of it may be missing.
 
 A *doubt* holds for a whole partition, from an instant on. An effect is *provisional* if a doubt covers it: it becomes true at
 the instant or later, and both of these are not the case:

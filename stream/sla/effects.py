@@ -1,4 +1,4 @@
-"""What breachwatch emits: one effect a fact, with an id that no clock has touched.
+"""Effects: one for each fact, with an id that no clock has touched.
 
 The id names the fact: what, of which ticket, commitment, cycle and target. Saying it twice gives the same id, so a repetition
 is harmless. When a late event takes a fact back and a later one makes it true again, it is emitted anew as a *revision*: the
@@ -31,7 +31,7 @@ def feed_cause(source: str) -> str:
 
 
 class Topic(StrEnum):
-    """Where an effect goes."""
+    """The output topic of an effect."""
 
     BREACHES = "sla-breaches"
     ESCALATIONS = "sla-escalations"
@@ -73,7 +73,7 @@ class Kind(StrEnum):
 
 
 class KindSpec(NamedTuple):
-    """What the rest of the program must know of a kind of effect."""
+    """The properties of a kind of effect."""
 
     topic: Topic
     retracted_by: Kind | None
@@ -210,7 +210,7 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
     id: str
     kind: Kind
     at: int
-    """When it became true (epoch). For a breach: its deadline, however late it was noticed."""
+    """The instant at which it became true (epoch). For a breach: its deadline, however late it was noticed."""
     detected_at: int
     """The clock when it was noticed (epoch)."""
     ticket: str

@@ -255,7 +255,7 @@ class Engine:
         return at > last[0] or (at == last[0] and follows(event.place, last))
 
     def _repetition(self, state: State, event: Event) -> Outcome | None:
-        """What becomes of an event whose identity is known; ``None``: it is not."""
+        """The outcome of an event whose identity is known; ``None``: it is not."""
         known = state.recent.known(event)
         if known is not None:
             return Outcome.CONFLICT if self._bounded_event(event).adds_to(known) else Outcome.DUPLICATE

@@ -46,7 +46,7 @@ def deletion(erasure: Event, at: int) -> Event:
 
 
 def erased(ticket: Ticket, at: int, erasure: Event | None = None) -> State:
-    """What is left of a ticket that was erased at an instant (epoch microseconds).
+    """The rest of a ticket that was erased at an instant (epoch microseconds).
 
     ``erasure``: the event that asked for it; ``None``: it was deleted long ago.
     """

@@ -17,7 +17,7 @@ import re
 from typing import Final
 
 Place = tuple[int, int, int, str, str]
-"""Where an event stands, as a ticket keeps it of its newest: instant, precedence of its type, seq, id, source."""
+"""The place of an event, as a ticket keeps it of its newest: instant, precedence of its type, seq, id, source."""
 Order = tuple[int, bool, int, int, tuple[str | int, ...], str, str]
 """The same, to be compared."""
 Identity = tuple[str, str, int]

@@ -1,4 +1,4 @@
-"""What a helpdesk reports about a ticket: one fact an event.
+"""Events: a helpdesk reports one fact about a ticket in each.
 
 ``stream.wire.decode`` decodes and validates. An ``Event`` holds what the engine needs of a valid event. It has no free text:
 what people wrote about a ticket must not reach a stored state.
@@ -106,7 +106,7 @@ class Event:
         arrived: int = 0,
     ) -> None:
         self.at: int = at
-        """When it happened at the source: epoch microseconds, UTC."""
+        """The time of the fact at the source: epoch microseconds, UTC."""
         self.id: str = id
         """Names the fact within ``source``, together with ``seq``; the same again is a repetition."""
         self.type: EventType = type
@@ -114,7 +114,7 @@ class Event:
         self.seq: int = seq
         """Order among events of one source action that bear the same ``at``; distinguishes them where they bear one id."""
         self.actor: ActorKind | None = actor
-        """Who did it, as far as an SLA cares. Names and addresses never get here."""
+        """The kind of actor, as far as an SLA depends on it. Names and addresses never get here."""
         self.fields: _Fields = fields
         """``ticket.created`` and ``ticket.changed``: the ticket fields it sets. ``""`` clears a field; ``tags`` is a list."""
         self.public: bool = public
@@ -181,7 +181,7 @@ class Event:
 
     @property
     def place(self) -> Place:
-        """What a ticket keeps of its newest event, to compare the next one with it: ``order`` makes the key of it."""
+        """The part of the newest event that a ticket keeps, to compare the next one with it: ``order`` makes the key of it."""
         return (self.at, PRECEDENCE.get(self.type, OTHER), self.seq, self.id, self.source)
 
     @property

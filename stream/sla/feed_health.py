@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_SOURCES: Final = 64
 LIMIT: Final = 300_000_000
-"""How old the completeness of a watched source may be by default: microseconds."""
+"""The default limit on the age of a watched source's completeness: microseconds."""
 
 REASONS: Final = {
     FeedState.COMPLETE: ProvisionalReason.FEED_SILENT,
@@ -45,7 +45,7 @@ class Feed(msgspec.Struct, frozen=True):
     """Every event up to this instant has been published (epoch microseconds)."""
     state: FeedState
     since: int
-    """When the source was first known to be in this state: the clock, epoch microseconds."""
+    """The time at which the source was first known to be in this state: the clock, epoch microseconds."""
 
 
 class Feeds(Generic[Key]):

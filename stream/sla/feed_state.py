@@ -1,4 +1,4 @@
-"""How a feed stands, by the word of whoever reads it to its end."""
+"""The state of a feed, as reported by the reader that reads it to its end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class FeedState(StrEnum):
-    """What a tick states of its feed besides the instant up to which it is complete."""
+    """The state of a feed in a tick, besides the instant up to which it is complete."""
 
     COMPLETE = "complete"
     """It was read to its end."""

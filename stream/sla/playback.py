@@ -110,7 +110,7 @@ class Playback:
         return watched
 
     def confirmations(self) -> list[tuple[str, tuple[Effect, ...]]]:
-        """What confirms the effects of tickets whose feeds are complete up to them, in the order of the tickets."""
+        """The confirmations of effects of tickets whose feeds are complete up to them, in the order of the tickets."""
         found: list[tuple[str, tuple[Effect, ...]]] = []
         while self.feeds.due and (taken := self.feeds.take()) is not None:
             ticket, source = taken

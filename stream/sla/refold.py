@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Extent(NamedTuple):
-    """How far a ticket has come."""
+    """The progress of a ticket."""
 
     until: int
     """Everything before this instant has been found (epoch microseconds), and nothing that time alone makes true from it on."""

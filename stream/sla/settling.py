@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Lateness(NamedTuple):
-    """When an event is old, and how long its ticket settles. Microseconds."""
+    """The age from which an event is old, and the time for which its ticket settles. Microseconds."""
 
     late_after: int = 60_000_000
     """An event is old if it reaches Kafka more than this after it happened."""
@@ -50,7 +50,7 @@ class Lateness(NamedTuple):
         return Settling(published.until, published.deployment, newest, newest + self.settling)
 
     def past_of(self, settling: Settling) -> int:
-        """What became true up to and at this instant is past."""
+        """Facts that became true up to and at this instant are past."""
         return settling.arrived - self.late_after
 
 

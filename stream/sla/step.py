@@ -1,4 +1,4 @@
-"""What comes of one call of the engine: the ticket after it, what is to be emitted, and what became of the event."""
+"""The result of one call of the engine: the ticket after it, the effects to emit, and the outcome of the event."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(StrEnum):
-    """What became of an event."""
+    """The outcome of an event."""
 
     APPLIED = "applied"
     LATE = "late"

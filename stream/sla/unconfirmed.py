@@ -1,4 +1,4 @@
-"""What rests on the silence of a stale feed: it is emitted as provisional, and confirmed when the feed is complete again.
+"""Effects that rest on the silence of a stale feed: emitted as provisional, and confirmed when the feed is complete again.
 
 Rules:
 
@@ -124,7 +124,7 @@ def marked(before: State, after: State, effects: Iterable[Effect], stale: Stale)
 def confirmed(
     true: Iterable[Effect], waiting: dict[str, Unconfirmed], until: int, revisions: dict[str, int], cause: str
 ) -> tuple[list[Effect], dict[str, Unconfirmed], dict[str, int]]:
-    """What confirms the effects up to and at ``until``; what is still unconfirmed; and the revisions.
+    """The confirmations of effects up to and at ``until``; the effects that are still unconfirmed; and the revisions.
 
     ``true``: all that is true of the ticket, without revisions.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,8 @@ _KEYS: Final = frozenset(
     {"story", "policies", "zone", "ticket", "watching", "chatty", "happens", "arrives", "deploys", "until", "then"}
 )
 _REQUIRED: Final = ("story", "policies", "happens", "until", "then")
+_SETS: Final = 64
+"""As many sets of policies are kept, because most stories of a file use the same."""
 _Stated = tuple[int, str, FeedState]
 """The state of a feed: an instant (epoch microseconds), and a source."""
 _Files = list[tuple[str, str]]
@@ -83,7 +86,7 @@ def _read(data: Mapping[str, Any], folder: Path) -> Story:
     files = [_policy_path(name, folder) for name in data["policies"]]
     return Story(
         name=data["story"],
-        policies=load(files),
+        policies=_load(files),
         zone=zone,
         feed=feed,
         until=instant(data["until"], zone),
@@ -141,7 +144,7 @@ def _read_deploys(items: Iterable[Mapping[str, Any]], files: _Files, folder: Pat
             files = [((path := _policy_path(name, folder)).name, path.read_text("utf-8")) for name in what]
         held = [one for one in held if one[0] is None or one[0] < holds_from]
         held.append((holds_from, files))
-        found.append(Deploy(at, holds_from, _load_texts(files)))
+        found.append(Deploy(at, holds_from, _load_texts(tuple(files))))
     return tuple(found)
 
 
@@ -153,7 +156,21 @@ def _edited(files: _Files, edits: Mapping[str, str]) -> _Files:
     return files
 
 
-def _load_texts(files: _Files) -> PolicySet:
+def _load(files: list[Path]) -> PolicySet:
+    try:
+        contents = tuple([file.read_bytes() for file in files])
+    except OSError:
+        return load(files)  # reports it, with the place
+    return _load_once(tuple(files), contents)
+
+
+@lru_cache(maxsize=_SETS)
+def _load_once(files: tuple[Path, ...], contents: tuple[bytes, ...]) -> PolicySet:  # noqa: ARG001  a change is read again
+    return load(files)
+
+
+@lru_cache(maxsize=_SETS)
+def _load_texts(files: tuple[tuple[str, str], ...]) -> PolicySet:
     with TemporaryDirectory() as folder:
         for name, text in files:
             (Path(folder) / name).write_text(text, "utf-8")

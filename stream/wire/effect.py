@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stream.sla.feed_state import FeedState
     from stream.wire.output_structs import Seconds
 
+Header = tuple[str, bytes]
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -46,6 +47,8 @@ name took half of the time that the encoding of an effect takes."""
 
 
 _place: Final = Effect.__struct_fields__.index
+_ID: Final[int] = _place("id")
+_KIND: Final[int] = _place("kind")
 _AT: Final[int] = _place("at")
 _DETECTED_AT: Final[int] = _place("detected_at")
 _DUE_AT: Final[int] = _place("due_at")
@@ -81,8 +84,22 @@ _read_rejected: Final = msgspec.json.Decoder(WireRejected).decode
 
 def encode_effect(effect: Effect) -> bytes:
     """Encode an effect as the value of an output record."""
-    # All attributes in one step, because compiled code reads a struct's attributes by name. Most are written as they are.
-    values: list[Any] = list(astuple(effect))
+    return _encode_values(list(astuple(effect)))
+
+
+def encode_with_headers(effect: Effect, source: Header) -> tuple[bytes, list[Header]]:
+    """``encode_effect`` and ``effect_headers`` together, which takes what both need once. ``source``: that header."""
+    values = list(astuple(effect))
+    value = _encode_values(values)
+    return value, _headers(values[_ID], values[_KIND], values[_AT], source)
+
+
+def _encode_values(values: list[Any]) -> bytes:
+    """``values``: the attributes of an effect. Those up to ``fields`` become what is written, in their places.
+
+    All attributes are read in one step, because compiled code reads a struct's attributes by name. Most are written as they
+    are.
+    """
     instant: int = values[_AT]
     detected_at: int = values[_DETECTED_AT]
     due_at: int | None = values[_DUE_AT]
@@ -145,14 +162,17 @@ def decode_effect(value: bytes) -> Effect:
     )
 
 
-def effect_headers(effect: Effect, source: bytes) -> list[tuple[str, bytes]]:
+def effect_headers(effect: Effect, source: bytes) -> list[Header]:
     """The CloudEvents 1.0 attributes of an effect, in Kafka binary mode. ``source`` is the URI reference of this installation.
 
     ``ce_type`` is the effect's type with the prefix ``breachwatch.``. ``ce_time`` is when the effect became true, not when a
     worker noticed it.
     """
-    time = format_instant(effect.at).encode()
-    return [_VERSION, ("ce_id", effect.id.encode()), _TYPE[effect.kind], ("ce_source", source), ("ce_time", time), _JSON]
+    return _headers(effect.id, effect.kind, format_instant(effect.at), ("ce_source", source))
+
+
+def _headers(id_: str, kind: Kind, at: str, source: Header) -> list[Header]:
+    return [_VERSION, ("ce_id", id_.encode()), _TYPE[kind], source, ("ce_time", at.encode()), _JSON]
 
 
 _VERSION: Final = ("ce_specversion", b"1.0")

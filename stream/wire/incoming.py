@@ -33,6 +33,16 @@ from stream.wire.ticket_fields import InvalidEvent, one_form, ticket_fields
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_place: Final = TicketEvent.__struct_fields__.index
+_ID: Final[int] = _place("id")
+_SOURCE: Final[int] = _place("source")
+TICKET: Final[int] = _place("ticket")
+AT: Final[int] = _place("at")
+_SEQ: Final[int] = _place("seq")
+_ACTOR: Final[int] = _place("actor")
+_OWN: Final = len(TicketEvent.__struct_fields__)
+"""The first attribute that only one type has: the fields, or whether a comment is public."""
+
 _Who = tuple[ActorKind | None, str]
 """Kind and role of the actor."""
 
@@ -55,9 +65,9 @@ class Incoming:
         return f"Incoming(ticket={self.ticket!r}, event={self.event!r})"
 
 
-def event_of(wire: TicketEvent, at: int) -> Event:
-    """``at``: the instant of ``wire.at``. Raises ``InvalidEvent``."""
-    actor = wire.actor
+def event_of(wire: TicketEvent, values: tuple[Any, ...], at: int) -> Event:
+    """``values``: the attributes of ``wire`` in their order. ``at``: the instant of its time. Raises ``InvalidEvent``."""
+    actor = values[_ACTOR]
     kind: ActorKind | None = None
     role = ""
     if actor:
@@ -65,15 +75,15 @@ def event_of(wire: TicketEvent, at: int) -> Event:
         if actor.role:
             role = one_form(actor.role)
     if type(wire) is TicketChanged:
-        fields = ticket_fields(wire.fields)
-        return Event(at, wire.id, "ticket.changed", wire.source, wire.seq, kind, fields, role=role)
+        fields = ticket_fields(values[_OWN])
+        return Event(at, values[_ID], "ticket.changed", values[_SOURCE], values[_SEQ], kind, fields, role=role)
     if type(wire) is CommentAdded:
-        return Event(at, wire.id, "comment.added", wire.source, wire.seq, kind, public=wire.public, role=role)
+        return Event(at, values[_ID], "comment.added", values[_SOURCE], values[_SEQ], kind, public=values[_OWN], role=role)
     if type(wire) is TicketCreated:
-        fields = ticket_fields(wire.fields)
+        fields = ticket_fields(values[_OWN])
         if "status" not in fields:
             fields["status"] = "new"
-        return Event(at, wire.id, "ticket.created", wire.source, wire.seq, kind, fields, role=role)
+        return Event(at, values[_ID], "ticket.created", values[_SOURCE], values[_SEQ], kind, fields, role=role)
     return _OTHERS[type(wire)](wire, at, (kind, role))
 
 

@@ -45,13 +45,15 @@ def epoch_micros(moment: datetime) -> int:
 
 def format_instant(instant: int) -> str:
     """RFC 3339 text in UTC with ``Z``, and with only as many fractional digits (0 to 6) as the instant needs."""
-    minute = instant // 60_000_000
-    rest = instant - minute * 60_000_000
+    at: i64 = instant
+    minute: i64 = at // 60_000_000
+    rest: i64 = at - minute * 60_000_000
     start = _starts.get(minute) or _start(minute)
-    second = rest // 1_000_000
-    micros = rest - second * 1_000_000
-    if micros % 1_000 == 0:
-        return start + _SECONDS[second] + _MILLIS[micros // 1_000]
+    second: i64 = rest // 1_000_000
+    micros: i64 = rest - second * 1_000_000
+    millis: i64 = micros // 1_000
+    if millis * 1_000 == micros:
+        return f"{start}{_SECONDS[second]}{_MILLIS[millis]}"
     return start + _SECONDS[second] + f".{micros:06d}".rstrip("0") + "Z"
 
 
@@ -72,7 +74,8 @@ def _start(minute: int) -> str:
     day = minute // 1440
     minute_of_day = minute - day * 1440
     hour = minute_of_day // 60
-    text = _starts[minute] = (_dates.get(day) or _date(day)) + _SECONDS[hour] + ":" + _SECONDS[minute_of_day - hour * 60] + ":"
+    date = _dates.get(day) or _date(day)
+    text = _starts[minute] = f"{date}{_SECONDS[hour]}:{_SECONDS[minute_of_day - hour * 60]}:"
     return text
 
 

@@ -82,6 +82,14 @@ def test_the_breaches_on_the_overview_name_tickets(prometheus: Any) -> None:
     assert all(ticket.startswith("desk/") for ticket in tickets)
 
 
+def test_customers_that_are_named_are_counted_by_name_and_the_others_together(prometheus: Any) -> None:
+    found = prometheus.ask("query", query="sum by (customer) (sla_commitments_started_total) > 0", time=prometheus.ended)[
+        "result"
+    ]
+
+    assert {one["metric"].get("customer", "") for one in found} == {"acme", "globex", "other"}
+
+
 def test_no_rule_of_ours_fails_to_evaluate(prometheus: Any) -> None:
     rules = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
 
@@ -122,7 +130,9 @@ def test_panels_that_are_asked_the_same_give_one_whole_number(prometheus: Any) -
     assert breached == raw > 0
     assert counted.bars("Breaches A") == counted.bars("Demand C") == breached
     assert counted.rows("Compliance by policy, priority and team C") == breached
+    assert counted.rows("Compliance by customer B") == counted.bars("Breaches by customer A") == breached
     met = counted.number("Met and breached A")
+    assert counted.rows("Compliance by customer C") == met
     assert met == counted.bars("Demand B") == counted.rows("Compliance by policy, priority and team D") > 0
     assert counted.number("Compliance A") == pytest.approx(met / (met + breached), abs=1e-12)
     assert (

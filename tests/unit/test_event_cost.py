@@ -20,7 +20,7 @@ from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.wire.decode import decode
-from stream.wire.effect import effect_headers, encode_effect, encode_event
+from stream.wire.effect import encode_event, encode_with_headers
 from stream.wire.incoming import Incoming
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def process(engine: Engine, feed: list[tuple[bytes, bytes]]) -> None:
         tickets[key] = codec.encode(step.state)
         effects: tuple[Effect, ...] = step.effects
         for effect in effects:
-            encode_effect(effect)
-            effect_headers(effect, b"/breachwatch")
+            encode_with_headers(effect, ("ce_source", b"/breachwatch"))
 
 
 def steps_of_an_event() -> Counter[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from stream.runtime.kafka.outage import plain
 from stream.runtime.kafka.policy_log import WAIT_MS, LogCutError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Tail:
             except OffsetOutOfRangeError as error:
                 raise LogCutError(self._policy_log.cut(f"does not have offset {self.offset} any more")) from error
             except KafkaError as error:
-                log.warning("the log of deployments cannot be read now, trying again: %s", error)
+                log.warning("the log of deployments cannot be read now, trying again: %s", plain(error))
                 await asyncio.sleep(_PAUSE)
 
     async def _next(self, consumer: Any) -> AsyncIterator[LogRecord]:

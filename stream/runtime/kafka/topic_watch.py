@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.errors import KafkaError
 
+from stream.runtime.kafka.outage import Outage
 from stream.runtime.kafka.topic_admin import Metadata, admin_client, metadata, settings_of
 from stream.runtime.kafka.topic_checks import ClusterTopics, TopicFacts
 
@@ -53,13 +55,14 @@ class TopicWatch:
 
         ``end`` is called when the cluster is another one.
         """
-        specs = self._topics.specs()
+        specs, outage = self._topics.specs(), Outage(bootstrap, time.monotonic)
         names = [spec.name for spec in specs]
         while True:
             try:
                 async with admin_client(bootstrap, client) as admin:
                     while True:
                         answer = await metadata(admin, names)
+                        outage.answer()
                         self.found(answer)
                         there = [spec for spec in specs if spec.name in answer.partitions]
                         self.found_settings(bootstrap, await settings_of(admin, there))
@@ -68,7 +71,7 @@ class TopicWatch:
                 end(error)
                 return
             except (KafkaError, OSError, TimeoutError) as error:
-                log.debug("the topics cannot be described now, trying again: %s", error)
+                outage.no_answer(error)
             await asyncio.sleep(INTERVAL)
 
     def found(self, answer: Metadata) -> None:

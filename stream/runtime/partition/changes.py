@@ -98,6 +98,7 @@ class Changes:
         self._before: Final[dict[bytes, State | None]] = {}
         """Changed tickets as the table and the counts of open commitments have them."""
         self._shard: Final = shard
+        self._emitted_ids: Final = shard.outputs.emitted_ids
         self._detected_at: Final[int | None] = None if settings.clock is ClockMode.EVENT else clock
         self._retention: Final[int | None] = retention_of(settings, deleted=False)
         self._deleted_retention: Final[int | None] = retention_of(settings, deleted=True)
@@ -113,7 +114,7 @@ class Changes:
     def keep(self, key: bytes, before: State | None, step: Step, detected_at: int | None = None) -> None:
         """Keep what a ticket has become. ``detected_at``: of the effects, where it is not as the engine gives it."""
         state, shard = step.state, self._shard
-        if shard.outputs.emitted_ids and step.effects:
+        if self._emitted_ids and step.effects:
             state = as_emitted(state, step.effects, shard.outputs)
         self.states[key] = state
         self.unbuilt += step.unbuilt

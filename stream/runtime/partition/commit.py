@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from stream.runtime.abort import abort
 from stream.runtime.failpoint import failpoint
-from stream.runtime.kafka.transport import Record
+from stream.runtime.partition.effect_records import EffectRecords, unwritten
 from stream.runtime.partition.sweep import Sweep
 from stream.runtime.partition.time_slices import SWEEP_PART, Stop
 from stream.runtime.partition.unit_of_work import UnitOfWork
-from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN, SETTLED
+from stream.runtime.recovery.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
-from stream.sla.effects import Kind, Topic
-from stream.wire.effect import effect_headers, encode_effect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import NoReturn
 
     from stream.observe.metrics.registry import Metrics
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from stream.runtime.kafka.consumer import Consumer
     from stream.runtime.kafka.positions import Batch
     from stream.runtime.kafka.topics import Topics
+    from stream.runtime.kafka.transport import Record
     from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.runtime.suspension import SuspensionDetector
@@ -41,7 +40,6 @@ LOST: Final = (
 )
 WRITTEN_AT_ONCE: Final = 500
 """Tickets that are written to the table before other tasks may run: some milliseconds."""
-_BREACHES: Final = frozenset(kind for kind in Kind if kind.topic is Topic.BREACHES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
     await _still_ours(context, shard)
     failpoint("before_outputs")
     outputs = _outputs(context, shard, work)
-    if any(outputs.values()) and shard.outputs.may_be_forgotten():
+    if outputs and shard.outputs.may_be_forgotten():
         await context.consumer.prove(shard.source)
         await shard.outputs.renew(context.clients, context.topics)
         await context.consumer.prove(shard.source)  # if another worker came in between, it is fenced, and begins again
@@ -156,29 +154,27 @@ async def _still_ours(context: WorkerContext, shard: Shard) -> None:
         shard.suspensions = suspensions
 
 
-def _outputs(context: WorkerContext, shard: Shard, work: UnitOfWork) -> dict[str, list[Record]]:
-    """Topic to the records to write there: those that are not there yet."""
-    emitted_ids = shard.outputs.emitted_ids
+def _outputs(context: WorkerContext, shard: Shard, work: UnitOfWork) -> dict[str, Iterable[Record]]:
+    """Topic to the records to write there: those that are not there yet. Topics without any are left out."""
+    emitted_ids, changes = shard.outputs.emitted_ids, work.changes
     source = f"/breachwatch/{context.topics.group}".encode()
-    breaches: list[Record] = []
-    escalations: list[Record] = []
-    for effect in work.changes.effects:
-        if effect.id.encode() not in emitted_ids:
-            to, key = breaches if effect.kind in _BREACHES else escalations, effect.ticket.encode()
-            # A successor judges by it as well, to find the effect again.
-            number = work.engines.judged_by.get(key, shard.deployed)
-            deployed = [(DEPLOYED, b"%d" % number)] if number else []
-            settles_at = work.changes.settled.get(key)
-            settled = [(SETTLED, b"%d" % settles_at)] if settles_at else []
-            to.append(Record(key, encode_effect(effect), [*effect_headers(effect, source), *deployed, *settled]))
-    dead_letters = [one for one in work.changes.dead_letters if dict(one.headers)[ORIGIN] not in emitted_ids]
-    return {context.topics.breaches: breaches, context.topics.escalations: escalations, context.topics.rejected: dead_letters}
+    records = EffectRecords(source, shard.deployed, work.engines.judged_by, changes.settled)
+    breaches, escalations = unwritten(changes.effects, emitted_ids)
+    dead_letters = [one for one in changes.dead_letters if dict(one.headers)[ORIGIN] not in emitted_ids]
+    outputs: dict[str, Iterable[Record]] = {}
+    if breaches:
+        outputs[context.topics.breaches] = map(records.of, breaches)
+    if escalations:
+        outputs[context.topics.escalations] = map(records.of, escalations)
+    if dead_letters:
+        outputs[context.topics.rejected] = dead_letters
+    return outputs
 
 
 def _count(context: WorkerContext, shard: Shard, work: UnitOfWork) -> None:
     """Effects that output recovery held back are counted too: the worker that wrote them died before it could count them."""
     metrics, changes, intake = context.metrics, work.changes, work.intake
-    for (kind, result), count in intake.events.items():
+    for kind, result, count in intake.events():
         metrics.event(kind, result, count)
     for reason, count in intake.rejected.items():
         metrics.rejected(reason, count)

@@ -36,6 +36,7 @@ class Engines:
         self._until: dict[int, Engine] = {}
         """Engines that know only a part of the deployments, by the last that they know."""
         self._shard: Final = shard
+        self._deployed: Final = shard.outputs.deployed
         self._feeds: Final = shard.feeds
         self._clock: Final = clock
         self._clock_is_feed: Final[bool] = settings.clock is ClockMode.EVENT
@@ -43,8 +44,7 @@ class Engines:
 
     def of(self, key: bytes, state: State | None) -> Engine:
         """The engine that judges a ticket: as long as effects of a predecessor are to be found again, with what it knew."""
-        deployed = self._shard.outputs.deployed
-        number = deployed.get(key) if deployed else None
+        number = self._deployed.get(key) if self._deployed else None
         if number is None or (state is not None and state.head.deployment > number):
             return self.current
         engine = self._until.get(number)

@@ -92,10 +92,11 @@ class UnitOfWork:
                 return self._forget(shard.watermark)
             slices.idle = False
             record = records[shard.cursor]
-            if record.offset == shard.input:
-                shard.input = record.offset + 1
+            offset: int = record.offset
+            if offset == shard.input:
+                shard.input = offset + 1
             else:
-                self._reach(_first_read(record), record.offset + 1)
+                self._reach(_first_read(record), offset + 1)
             intake.take(record)
             shard.cursor += 1
         return stop

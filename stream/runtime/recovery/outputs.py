@@ -16,7 +16,7 @@ from stream.runtime.kafka.denied import Kind, Operation, needing
 from stream.runtime.kafka.transport import submit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from stream.runtime.kafka.clients import Clients, TransactionalProducer
     from stream.runtime.kafka.topics import Topics
@@ -41,14 +41,14 @@ class Outputs:
 
     def __init__(self, producer: TransactionalProducer, partition: int, dead_letters: str) -> None:
         """``dead_letters``: the topic of dead letters."""
-        self.emitted_ids: set[bytes] = set()
+        self.emitted_ids: Final[set[bytes]] = set()
         """Ids of effects and origins of dead letters that need not be written again;
         ``stream.runtime.recovery.output_recovery``."""
         self.unconfirmed: dict[bytes, Unconfirmed] = {}
         """Those of ``emitted_ids`` that were emitted as provisional because a feed was stale."""
         self.woken_until: dict[bytes, int] = {}
         """Record keys of tickets to the newest instant (epoch microseconds) at which time alone made true what was emitted."""
-        self.deployed: dict[bytes, int] = {}
+        self.deployed: Final[dict[bytes, int]] = {}
         """Record keys of tickets to the newest deployment that a predecessor knew when it emitted what was read back."""
         self.sending_since: float | None = None
         """Epoch seconds since when a write is under way; ``None``: there is none."""
@@ -108,8 +108,10 @@ class Outputs:
             self._from = {**self._ends, self._dead_letters: dead_letters}
         return self._from
 
-    async def write(self, outputs: Mapping[str, Sequence[Record]]) -> None:
+    async def write(self, outputs: Mapping[str, Iterable[Record]]) -> None:
         """Write the records to this partition of each topic; return when all of them, as one, are committed.
+
+        Dead letters are a collection; effects may be an iterator, which then is not empty.
 
         Raises ``aiokafka.errors.KafkaError``, ``ProducerFenced`` when another worker has the partition. The process
         must end then: only a new producer can find out what became of the transaction.

@@ -45,7 +45,7 @@ class DurationError(ValueError):
 
 
 class Clock(StrEnum):
-    """What a length is spent on."""
+    """The kind of time in which a length is counted."""
 
     WALL = "wall"
     BUSINESS = "business"

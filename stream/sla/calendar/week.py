@@ -26,7 +26,7 @@ _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _YEARS: Final = range(1969, 2201)
 """Local dates of the instants from 1970 to 2199, and the nights before them."""
 _MARGIN: Final = timedelta(days=2)
-"""How far a window reaches out of its date: a night, and the offset of a zone."""
+"""The greatest distance by which a window leaves its date: a night, and the offset of a zone."""
 
 
 class Kind(StrEnum):
@@ -281,7 +281,7 @@ def _shift(content: Content, day: int) -> _Shift:
 
 @lru_cache(maxsize=4096)
 def _cut(windows: Windows, breaks: Windows) -> tuple[Windows, Windows]:
-    """What breaks leave of the windows of their day, and what they take."""
+    """The parts of a day's windows outside its breaks, and the parts inside."""
     breaks += tuple(Window(start + DAY, end + DAY) for start, end in breaks)
     left = list(windows)
     taken = []

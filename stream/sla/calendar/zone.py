@@ -41,11 +41,11 @@ class Zone:
         return self.offsets[bisect_right(self.changes, instant)]
 
     def reading_at(self, instant: int) -> int:
-        """What the clocks of the zone show at an instant."""
+        """The reading of the zone's clocks at an instant."""
         return instant + self.offsets[bisect_right(self.changes, instant)]
 
     def local_time(self, instant: int) -> str:
-        """What the clocks show, as a calendar's file would state it: ``2026-11-16 22:00``, with seconds where there are any."""
+        """A reading as a calendar's file would state it: ``2026-11-16 22:00``, with seconds where there are any."""
         text = (EPOCH + timedelta(microseconds=self.reading_at(instant))).strftime("%Y-%m-%d %H:%M:%S")
         return text.removesuffix(":00")
 

@@ -155,7 +155,7 @@ def _head_and_tail(ticket: Ticket, source: str) -> tuple[_Head, _Tail]:
         at, precedence, seq, id_, its = ticket.last
         last = (precedence, seq, id_, None if its == source else its)
     fields = ticket.fields
-    head_part = (ticket.next, at, ticket.ended_by, ticket.started, pack_names(tuple(fields)), [*fields.values()], parts)
+    head_part = (ticket.next, at, ticket.ended_by, ticket.started, pack_names(tuple(fields)), list(fields.values()), parts)
     whole_at = ticket.whole_at
     if whole_at is not None:
         for watch in ticket.watches.values():

@@ -1,4 +1,4 @@
-"""What an event did to a ticket, in a few words; never what anybody wrote."""
+"""Describes the effect of an event on a ticket in a few words, and never with text that people wrote."""
 
 from __future__ import annotations
 

@@ -254,7 +254,7 @@ def _raised(ladder_traces: LadderTrace, level: str) -> Moment | None:
 
 
 def _outcome(ladder_traces: LadderTrace, level: Level, raised: Moment | None) -> tuple[Outcome, int | None, int | None]:
-    """How a level stands, when it ended to wait for its instant, and that instant."""
+    """The status of a level, the end of its wait, and the instant of its threshold."""
     escalation_state: EscalationState = ladder_traces.escalation_state
     if level.name in escalation_state.raised:
         at = None if raised is None else raised.at  # unknown when it was raised before the history that is kept

@@ -45,13 +45,13 @@ class Span(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     end: int
     kind: SpanKind
     counted: int
-    """How much of it counts towards the target."""
+    """The part of it that counts towards the target."""
     note: str = ""
-    """What the calendar calls it: the name of a holiday, the note of an exception, ``break``."""
+    """The calendar's name for it: the name of a holiday, the note of an exception, ``break``."""
     cause: str = ""
     """The id of the event with which it began, ``timer`` or ``calendar``; empty where that is not known any more."""
     change: str = ""
-    """What the event changed, or what the timer made true."""
+    """The change by the event, or the fact that the timer made true."""
     expected: bool = False
     """It lies ahead: so it will be if nothing else happens."""
 
@@ -113,7 +113,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Outcome(StrEnum):
-    """How a deadline stands. Of a commitment its verdict; of a level whether it was raised."""
+    """The status of a deadline. Of a commitment its verdict; of a level whether it was raised."""
 
     PENDING = "pending"
     MET = "met"
@@ -178,9 +178,9 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The target as the policy writes it, where it ends on a business day: ``+1 business day at 16:00``."""
     extension: int = 0
     due_after: int | None
-    """What is counted when it is due: target and extensions, and with ``on_change: forward`` what was used before."""
+    """The count at the deadline: target and extensions, and with ``on_change: forward`` the time used before."""
     began: int
-    """When the cycle of the stopwatch began; the policy version in force then is the one that holds."""
+    """The start of the stopwatch's cycle; the policy version in force then is the one that holds."""
     ended: int | None
     due: int | None
     """``None``: no deadline is in sight (paused, nothing promised, ``never``), or none was reached."""
@@ -215,7 +215,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     zone: str
     """In which a date begins."""
     starts: int | None
-    """When it starts if nothing else happens; ``None``: nothing but an event lets it start."""
+    """The instant at which it starts if nothing else happens; ``None``: nothing but an event lets it start."""
     problem: str = ""
     """Why the value of the field is not a date."""
 
@@ -230,9 +230,9 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     known_since: int | None = None
     """Events up to this instant are kept no more: causes before it are empty, and cycles that ended before it are missing."""
     events: int
-    """How many events it rests on."""
+    """The number of events that it is made from."""
     later: int
-    """How many known events lie after ``until`` and were left out."""
+    """The number of known events that lie after ``until`` and were left out."""
     deadlines: tuple[Deadline, ...]
     waiting: tuple[Waiting, ...] = ()
     """Clocks of the ticket that start at a date and have not started."""

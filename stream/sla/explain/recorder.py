@@ -47,7 +47,8 @@ _WORDS: Final = {
 
 
 class Recorder:
-    """What became of one ticket. ``start``: the ticket before the first event that is consumed."""
+    """The history of one ticket's stopwatches, commitments and ladders. ``start``: the ticket before the first event that is
+    consumed."""
 
     def __init__(self, timeline: Timeline, start: Ticket, events: list[Event]) -> None:
         """``events``: those that are to be applied, for rows that a deployment builds from them."""
@@ -117,7 +118,7 @@ class Recorder:
         return [event for event in self._events if event.at < at] if self._whole else None
 
     def _follow_rows(self, before: Ticket, deployment: Deployment) -> None:
-        """What goes on under another name, or on a row of another name, is the same commitment or ladder in the same cycle."""
+        """A commitment or ladder that continues under another name, or on another row, stays the same in its cycle."""
         change = deployment.change
         if change is None:
             return

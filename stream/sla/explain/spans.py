@@ -31,12 +31,12 @@ class Why(NamedTuple):
 
 
 class Cuts(NamedTuple):
-    """Where the spans of a cycle end, besides where its phases do. Instants are epoch microseconds."""
+    """The ends of the spans of a cycle, besides the ends of its phases. Instants are epoch microseconds."""
 
     upto: int
     """The end of the last span."""
     until: int
-    """What lies from here on is expected."""
+    """Spans from here on are expected."""
     why: Mapping[int, Why]
     """Every instant at which something happened, and what; those outside of the cycle do not matter."""
 

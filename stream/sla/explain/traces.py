@@ -1,4 +1,4 @@
-"""What an explanation is made of: each cycle of a stopwatch, each commitment and each ladder in it, as they were last seen."""
+"""The traces of an explanation: each cycle of a stopwatch, each commitment and each ladder in it, as they were last seen."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CycleTrace:
     watch: Stopwatch
     """As it was last seen in this cycle."""
     why: dict[int, Why] = field(default_factory=dict)
-    """What changed it, by instant."""
+    """Its changes, by instant."""
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class CommitmentTrace:
 
 
 class LevelTarget(NamedTuple):
-    """When a level is raised."""
+    """The instant of a level."""
 
     resolved_ladder: ResolvedLadder
     threshold: Threshold

@@ -1,1 +1,1 @@
-"""What the policies promise, and to whom."""
+"""Policies, and their commitments to each ticket."""

@@ -143,7 +143,8 @@ class Change:
         return Renames(self.policies, self.commitments, self.ladders, self.levels)
 
     def _follow(self, skipped: Skipped) -> None:
-        """What ``before`` has goes by its name after the skipped deployments, if ``after`` has that name and not the other."""
+        """The new names of things in ``before``: their names after the skipped deployments, if ``after`` has that name and not
+        the other."""
         versions: dict[str, list[Policy]] = {}
         for policy in self._after.policies:
             versions.setdefault(policy.name, []).append(policy)

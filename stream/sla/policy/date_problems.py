@@ -26,7 +26,7 @@ class WrongDate(NamedTuple):
 
 
 def date_problem(metric: Metric, fields: Fields) -> str:
-    """What is wrong with the date that starts a clock; empty: nothing, or the field is not set."""
+    """The problem of the date that starts a clock; empty: there is none, or the field is not set."""
     value = fields.get(metric.starts_at, "")
     if isinstance(value, list):
         return "has several values, and a clock starts at one date" if value else ""

@@ -31,7 +31,7 @@ _CAME_LATER: Final = frozenset({"roles", "starts_at", "zone"})
 
 
 class Again(StrEnum):
-    """What a stopped stopwatch does later."""
+    """The later behaviour of a stopped stopwatch."""
 
     NEVER = "never"
     CONTINUE = "continue"
@@ -60,7 +60,7 @@ class Metric:
     starts_at: str = ""
     """The ticket field whose date starts the stopwatch, where ``starts`` holds; empty: an event starts it."""
     zone: Zone | None = None
-    """Where the dates of ``starts_at`` begin: that of the calendar on which the row is counted."""
+    """The zone in which the dates of ``starts_at`` begin: that of the calendar on which the row is counted."""
 
 
 def row_name(base: str, metric: Metric) -> str:

@@ -1,4 +1,4 @@
-"""What was promised: policies as the engine sees them, after ``stream.language`` has read and checked them."""
+"""Policies as the engine sees them, after ``stream.language`` has read and checked them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Choice(Generic[T]):
 
 
 class ThresholdKind(StrEnum):
-    """What a mark on a stopwatch is measured from."""
+    """The reference point of a threshold on a stopwatch."""
 
     SHARE = "share"
     """A share of the target used: ``75%``."""
@@ -66,7 +66,7 @@ class Threshold:
 
 
 class OnChange(StrEnum):
-    """What a change of target does to a running stopwatch."""
+    """The effect of a change of target on a running stopwatch."""
 
     CARRY = "carry"
     """Elapsed and paused time stay, the target is swapped."""
@@ -77,7 +77,7 @@ class OnChange(StrEnum):
 
 
 class AtDeadline(StrEnum):
-    """What a commitment is that is fulfilled at the instant of its deadline."""
+    """The verdict on a commitment that is fulfilled at the instant of its deadline."""
 
     MET = "met"
     BREACHED = "breached"
@@ -104,8 +104,8 @@ class Commitment:
     """Its former name; empty: it has none."""
     at_deadline: AtDeadline = AtDeadline.MET
     pause_time: Clock = Clock.BUSINESS
-    """How much a pause moves the deadline of a target in business time: by the time of the calendar, or by its length on the
-    wall."""
+    """The length by which a pause moves the deadline of a target in business time: the time of the calendar, or its length on
+    the wall."""
     page: Choice[str] = Choice(())
     """``yes`` for tickets of which a single breach pages; ``no``, or no value, for all others. Never part of a decision."""
 
@@ -155,7 +155,7 @@ class Ladder:
     request_after: str = ""
     """The commitment whose target must have passed before a customer may ask."""
     monitoring: Duration | None = None
-    """How long the ticket is watched after the solution; ``None``: it is released at once."""
+    """The time for which the ticket is monitored after the solution; ``None``: it is released at once."""
     was: str = ""
     """Its former name; empty: it has none."""
 

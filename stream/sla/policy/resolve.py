@@ -1,4 +1,4 @@
-"""What the policies promise to a ticket.
+"""Resolves the policies for a ticket.
 
 A ``PolicySet`` answers one question: given a ticket's fields and the instant a clock started, what is promised? The answer,
 a ``ResolvedPolicy``, has every choice made (targets, marks, calendars for *these* fields), and is remembered: tickets with the
@@ -54,13 +54,13 @@ class ResolvedCommitment:
         self.timer: Final[bool] = commitment.metric.timer
         """Nobody promises anything: see ``metrics.Metric``."""
         self.strict: Final[bool] = commitment.at_deadline is AtDeadline.BREACHED
-        """What is fulfilled at the instant of the deadline is breached."""
+        """A commitment that is fulfilled at the instant of the deadline is breached."""
         self.on_calendar: Final = ON_CALENDAR_PAUSED_ON_WALL if commitment.pause_time is Clock.WALL else ON_CALENDAR
-        """How a target in business time counts."""
+        """The clock and calendar of a target in business time."""
         self.fixed: Final = self._fixed()
         """With the target, if that is the same whenever it begins to count; ``None``: it is not, or there is no target."""
         self.started: Final = str(known.get(STARTED, "")) if _ask(_conditions_of(commitment)) else ""
-        """How its clock started, ``in_hours`` or ``out_of_hours``, if it asks; otherwise empty."""
+        """The start of its clock, ``in_hours`` or ``out_of_hours``, if a condition asks for it; otherwise empty."""
         self.page: Final[bool] = commitment.page.of(known) == YES
         """A single breach pages."""
 
@@ -181,15 +181,15 @@ class PolicySet:
         return frozenset(commitments), frozenset(ladders)
 
     def epoch(self, started: int) -> int:
-        """What depends on the start of a clock (epoch microseconds): which versions are in force, and for each calendar that is
-        asked whether it was open. One number."""
+        """The values that depend on the start of a clock (epoch microseconds): the versions in force, and for each calendar
+        that is asked whether it was open. One number."""
         epoch = bisect_right(self._since, started) if self._since else 0
         for name in self._asked:
             epoch = epoch * 2 + self.calendars[name].is_open(started)
         return epoch
 
     def resolved_policy(self, fields: Fields, epoch: int) -> ResolvedPolicy:
-        """What is promised to a ticket with these fields, by the versions of that epoch."""
+        """The commitments and ladders of a ticket with these fields, by the versions of that epoch."""
         values: list[object] = [epoch]
         for name in self._order:
             values.append(fields.get(name))  # noqa: PERF401  compiled, all else costs three to five times as much

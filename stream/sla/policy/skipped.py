@@ -19,7 +19,7 @@ _NONE: Final[dict[str, str]] = {}
 
 
 class Renames(NamedTuple):
-    """What a deployment renamed. What is in something else goes by the new names of that."""
+    """The renames of a deployment. What is in something else goes by the new names of that."""
 
     policies: Mapping[str, str]
     """Old name to new name."""

@@ -1,4 +1,4 @@
-"""What the state of a commitment or an escalation keeps of the policy that promises it.
+"""The terms of a policy that the state of a commitment or an escalation keeps.
 
 Tickets that are alike share these objects: ``of`` returns the same one for the same values.
 """
@@ -17,7 +17,7 @@ _MOST: Final = 10_000
 ON_WALL: Final = 0
 ON_CALENDAR: Final = 1
 ON_CALENDAR_PAUSED_ON_WALL: Final = 2
-"""How a target counts. Part of the stored form."""
+"""The clock of a target. Part of the stored form."""
 
 
 @mypyc_attr(acyclic=True)

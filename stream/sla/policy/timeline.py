@@ -42,10 +42,10 @@ _first = itemgetter(0)
 
 
 class Origin(NamedTuple):
-    """What the log adds to a deployment."""
+    """The log's entry for a deployment."""
 
     appended: int = 0
-    """When it came into the log (epoch microseconds), which differs from that of another log; 0: it is in none."""
+    """The time of its append to the log (epoch microseconds), which differs from that of another log; 0: it is in none."""
     rejudges: bool = False
     """It holds from an instant in the past: what time makes true by it up to now is a correction of the record."""
 
@@ -73,9 +73,9 @@ class Deployment:
         """From this instant on the fields that it reads are kept of events."""
         self.before: Final[Deployment | None] = before
         self.policies: Final[PolicySet] = policies if before is None else merged(before.policies, policies)
-        """What is in force: as deployed, and with the versions of the same policies that earlier sets had."""
+        """The policies in force: as deployed, and with the versions of the same policies that earlier sets had."""
         self.change: Final[Change | None] = None if before is None else Change(before.policies, self.policies)
-        """What is different from the set before; ``None`` for the first."""
+        """The difference from the set before; ``None`` for the first."""
         self.former: Final[FormerNames] = FormerNames(None if before is None else before.former, self.change, self.policies)
         """Names that events and what was decided may still use."""
 
@@ -119,7 +119,7 @@ class Timeline:
         self._changes: Final[dict[tuple[int, int], Change]] = {}
 
     def change(self, number: int, deployment: Deployment) -> Change:
-        """What ``deployment`` changes for a ticket that deployment ``number`` judges.
+        """The changes by ``deployment`` for a ticket that deployment ``number`` judges.
 
         That one may have given way to it, and there may be others in between that the ticket does not meet.
         """

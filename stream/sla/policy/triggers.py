@@ -1,4 +1,4 @@
-"""When an event starts, pauses, resumes, stops, restarts, reopens or cancels a stopwatch: a metric's row, compiled.
+"""A metric's row, compiled: the events that start, pause, resume, stop, restart, reopen or cancel a stopwatch.
 
 ``stream.sla.policy.metric`` states the order in which the conditions of a row are asked. A condition is asked only when an
 event touches what it reads (``Sensitivity``): most events concern few stopwatches.
@@ -50,7 +50,8 @@ _MOST: Final = 10_000
 
 
 class Sensitivity:
-    """What an event must touch to affect a stopwatch in a certain phase: one of these types, or a field that it changes."""
+    """The types and fields by which an event can affect a stopwatch in a certain phase: one of these types, or a field that it
+    changes."""
 
     __slots__ = ("fields", "types")
 
@@ -122,7 +123,7 @@ class MetricTriggers:
         self.starts = compile_condition(metric.starts)
         self.stops = compile_condition(metric.stops)
         self.fulfils = compile_condition(_fulfilling(metric.stops))
-        """What of ``stops`` is one event, asked while the stopwatch is halted."""
+        """The part of ``stops`` that is one event, asked while the stopwatch is halted."""
         self.pauses = _test(metric.pauses)
         self.resumes = _test(metric.resumes)
         self.restarts = _test(metric.restarts)

@@ -1,4 +1,4 @@
-"""How much of a ticket is kept, whatever its events contain: a stored state and an effect have a largest size.
+"""Bounds on the stored part of a ticket, whatever its events contain: a stored state and an effect have a largest size.
 
 Kafka refuses records above ``max.message.bytes``, 1 MiB by default, and a worker whose changelog record is refused cannot go
 on. So everything that events can make grow has a bound:

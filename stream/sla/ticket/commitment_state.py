@@ -71,13 +71,13 @@ _WALL: Final = Clock.WALL
 
 
 class Adjustment(NamedTuple):
-    """What changes of a target and deployments have left behind on a commitment; most have none of it. Instants are epoch
+    """The traces that changes of a target and deployments have left on a commitment; most have none. Instants are epoch
     microseconds, lengths are microseconds on the clock and calendar of the target."""
 
     rebased_at: int | None = None
-    """When the target began to count, if not with the cycle (``on_change: forward`` and ``reset``)."""
+    """The instant at which the target began to count, if not with the cycle (``on_change: forward`` and ``reset``)."""
     reset_at: int | None = None
-    """When the cycle began anew (``on_change: reset``): what was before is shown and counted no more."""
+    """The instant at which the cycle began anew (``on_change: reset``): earlier time is shown and not counted."""
     rebase_used: int = 0
     """Used at ``rebased_at``."""
     extension: int = 0
@@ -103,7 +103,7 @@ NOT_ADJUSTED: Final = Adjustment()
 
 @mypyc_attr(acyclic=True)
 class CommitmentState:
-    """How one commitment of one ticket stands."""
+    """The state of one commitment of one ticket."""
 
     __slots__ = ("adjustment", "cycle", "due", "effective_from", "next", "revision", "terms", "verdict", "warned")
 
@@ -124,10 +124,10 @@ class CommitmentState:
         """Of the stopwatch; 0: the commitment has not begun."""
         self.verdict: int = verdict
         self.revision: int = revision
-        """When the present target was set or the cycle was reopened (epoch microseconds); 0: when the cycle began. Of two
-        changes at one instant the second is one microsecond later, so that no two are equal."""
+        """The instant at which the present target was set or the cycle was reopened (epoch microseconds); 0: when the cycle
+        began. Of two changes at one instant the second is one microsecond later, so that no two are equal."""
         self.effective_from: int = effective_from
-        """When the present target took hold (epoch microseconds)."""
+        """The instant at which the present target took hold (epoch microseconds)."""
         self.due: int | None = due
         """The deadline, while one is in sight; of a breach, the deadline that passed."""
         self.next: int | None = next
@@ -201,7 +201,8 @@ class CommitmentState:
         return watch.elapsed(self.terms.clock, calendar, at, self.laid(watch))
 
     def laid(self, watch: Stopwatch) -> Laid | None:
-        """Where the calendar counts what ran, if pauses move the target by their length on the wall; else ``None``."""
+        """The place on the calendar at which the time that ran is counted, if pauses move the target by their length on the
+        wall; else ``None``."""
         if not self.terms.wall_pauses:
             return None
         adjustment = self.adjustment
@@ -214,7 +215,7 @@ class CommitmentState:
         return watch.paused_for(self.terms.pause_clock, calendar, at)
 
     def revise(self, at: int) -> None:
-        """What becomes true from now on is about another target, or about a cycle that was reopened."""
+        """Begin another revision: later facts are about another target, or about a cycle that was reopened."""
         self.revision = max(at, self.revision + 1)
 
     def decide(self, verdict: int) -> None:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class EscalationPhase(IntEnum):
-    """Where an escalation is."""
+    """The phase of an escalation."""
 
     ACTIVE = 0
     ACKNOWLEDGED = 1
@@ -66,7 +66,7 @@ _USED: Final = ThresholdKind.USED
 
 @mypyc_attr(acyclic=True)
 class Due:
-    """What a ladder does next, if no event comes first."""
+    """The next action of a ladder, if no event comes first."""
 
     __slots__ = ("instant", "level", "threshold")
 
@@ -80,7 +80,7 @@ class Due:
 
 @mypyc_attr(acyclic=True)
 class EscalationState:
-    """How one ladder stands on one ticket."""
+    """The state of one ladder on one ticket."""
 
     __slots__ = (
         "cycle",
@@ -101,7 +101,7 @@ class EscalationState:
         self.cycle: int = cycle
         """Of the stopwatch; 0: the escalation has not begun."""
         self.effective_from: int = 0
-        """When the present times of its levels took hold (epoch microseconds)."""
+        """The instant at which the present times of its levels took hold (epoch microseconds)."""
         self.raised: tuple[str, ...] = ()
         """Names of the levels that were raised, in order."""
         self.passed_over: tuple[str, ...] = ()
@@ -109,14 +109,15 @@ class EscalationState:
         be."""
         self.phase: int = ACTIVE
         self.last_emitted_at: int = 0
-        """When the highest level was last emitted, acknowledged, or put under monitoring (epoch microseconds)."""
+        """The instant at which the highest level was last emitted, acknowledged, or put under monitoring (epoch microseconds).
+        """
         self.monitored_until: int = 0
-        """When the monitoring period ends, once it has begun (epoch microseconds)."""
+        """The end of the monitoring period, once it has begun (epoch microseconds)."""
         self.repeats: int = 0
-        """How often the highest level was repeated."""
+        """The number of repetitions of the highest level."""
         self.rounds: int = 0
-        """When the last acknowledgement, release or recurrence was (epoch microseconds), 0 before the first. The facts of a
-        round are known by it. Of two at one instant the second is one microsecond later."""
+        """The instant of the last acknowledgement, release or recurrence (epoch microseconds), 0 before the first. The facts of
+        a round are known by it. Of two at one instant the second is one microsecond later."""
         self.next: int | None = None
         """The next instant at which something is emitted, if no event comes first."""
 
@@ -135,7 +136,7 @@ class EscalationState:
         return self.terms.parts, self.cycle, self.phase, levels, self.repeats, since, self.next
 
     def next_round(self, at: int) -> None:
-        """What becomes true from now on is of another round."""
+        """Begin another round: later facts belong to it."""
         self.rounds = max(at, self.rounds + 1)
 
     @property
@@ -179,7 +180,7 @@ class EscalationState:
         return found
 
     def _again(self, wait: Duration, highest: Level, calendar: Calendar) -> int | None:
-        """When the highest level is repeated, so long after it was last emitted."""
+        """The instant of the next repetition of the highest level, so long after it was last emitted."""
         again = shift(self.last_emitted_at, wait, calendar)
         return None if again is None else _when_allowed(max(again, self.effective_from), highest, calendar)
 

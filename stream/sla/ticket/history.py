@@ -50,7 +50,7 @@ class History:
         self.packed: bytes = packed
         """The events one after another."""
         self.kept: int = kept
-        """How many there are."""
+        """The number of events."""
         self.newest: int = newest
         """The instant of the last, epoch microseconds."""
         self.source: str = source

@@ -186,7 +186,7 @@ def unpack_keys(data: bytes) -> StateKeys:
 
 
 def promised(data: bytes) -> tuple[Promised, ...]:
-    """What of a packed frame may be open. Raises msgspec.DecodeError and IndexError."""
+    """The part of a packed frame that may be open. Raises msgspec.DecodeError and IndexError."""
     found = _promised_of_bytes.get(data)
     if found is None:
         metrics, commitments, _ = unpack_keys(data)

@@ -14,6 +14,6 @@ class Settling(NamedTuple):
     deployment: int
     """The number of the deployment that judged it."""
     arrived: int
-    """When the newest of the events that wait reached Kafka."""
+    """The arrival in Kafka of the newest event that waits."""
     settles_at: int
-    """When the ticket has settled, if no older event comes."""
+    """The end of settling, if no older event comes."""

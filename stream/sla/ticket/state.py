@@ -48,7 +48,7 @@ Stored = tuple[
 
 @mypyc_attr(acyclic=True)
 class Ticket:
-    """What is true of a ticket after a run of events. Copied before it is changed, its parts as they are changed."""
+    """The state of a ticket after a run of events. Copied before it is changed, its parts as they are changed."""
 
     __slots__ = (
         "commitments",
@@ -108,7 +108,7 @@ class Ticket:
         self.ended_by: str = ended_by
         """``merged`` or ``deleted``: nothing runs, unless it is restored."""
         self.ended_at: int = ended_at
-        """When it was merged or deleted (epoch microseconds); 0: it is not."""
+        """The instant of its merge or deletion (epoch microseconds); 0: there was none."""
         self.last: Place | None = last
         """Of the newest event: ``Event.place``."""
         self.last_timer_at: int | None = last_timer_at
@@ -159,7 +159,7 @@ class Ticket:
         return any(watch.has_many_stretches() for watch in self.watches.values())
 
     def parts(self) -> Stored:
-        """What the table keeps: the arguments of ``Ticket`` in their order, the parts as their own ``parts``."""
+        """The stored form: the arguments of ``Ticket`` in their order, the parts as their own ``parts``."""
         return (
             self.id,
             self.fields,
@@ -299,7 +299,7 @@ class OpenCommitment(NamedTuple):
     """``running``, ``paused`` or ``breached``."""
     due_at: int | None
     began: int
-    """When the stopwatch began its present cycle, running or paused."""
+    """The start of the stopwatch's present cycle, running or paused."""
 
 
 def is_deleted(state: State) -> bool:
@@ -308,7 +308,7 @@ def is_deleted(state: State) -> bool:
 
 
 class Summary(NamedTuple):
-    """What a worker must know of every ticket at its start."""
+    """The part of a ticket that a worker needs at its start."""
 
     wake_at: int | None
     """As ``State.wake_at``."""
@@ -340,7 +340,7 @@ def open_commitments(state: State) -> list[OpenCommitment]:
 
 
 def commitment_status(promised: bool, verdict: int, phase: int) -> str:
-    """How a commitment stands on a stopwatch in that phase; ``""``: it does not wait to be fulfilled."""
+    """The status of a commitment on a stopwatch in that phase; ``""``: it does not wait to be fulfilled."""
     if not promised or (verdict != PENDING and verdict != BREACHED) or not RUNNING <= phase <= PAUSED:
         return ""
     if verdict == BREACHED:

@@ -47,7 +47,7 @@ class Phase(IntEnum):
 
 
 class Signal(StrEnum):
-    """What an event does to a stopwatch."""
+    """The effect of an event on a stopwatch."""
 
     START = "start"
     PAUSE = "pause"
@@ -116,7 +116,7 @@ _BEGINNINGS: Final = (START, RESTART, SKIP)
 
 
 class Totals(NamedTuple):
-    """What the stretches of a cycle that are no longer kept one by one add up to."""
+    """The sums of the stretches of a cycle that are no longer kept one by one."""
 
     until: int
     """The end of the last of them is not later (epoch microseconds)."""
@@ -141,7 +141,8 @@ class Totals(NamedTuple):
 
 
 class Laid(NamedTuple):
-    """Where the time that a stopwatch ran is laid on a calendar, if pauses move a target by their length on the wall.
+    """The place on a calendar at which the running time of a stopwatch is counted, if pauses move a target by their length on
+    the wall.
 
     It is laid in two pieces: what ran before ``at`` from the beginning of the cycle on, and the rest from ``at`` on. So pauses
     before ``at`` do not move what counts from ``at``.
@@ -172,9 +173,9 @@ class Stopwatch:
         self.phase: int = phase
         self.cycle: int = cycle
         self.began: int = began
-        """When the present cycle began, running or paused."""
+        """The start of the present cycle, running or paused."""
         self.since: int = since
-        """When the present stretch began; meaningful while running or paused."""
+        """The start of the present stretch; meaningful while running or paused."""
         self.ran: Stretches = ran
         """Stretches it ran, apart from the present one."""
         self.paused: Stretches = paused
@@ -188,7 +189,7 @@ class Stopwatch:
         return Stopwatch(self.phase, self.cycle, self.began, self.since, self.ran, self.paused, self.totals)
 
     def parts(self) -> Stored:
-        """What the table keeps: the arguments of ``Stopwatch`` in their order."""
+        """The stored form: the arguments of ``Stopwatch`` in their order."""
         totals = self.totals
         stored = None if totals is None else (totals.until, totals.ran, totals.paused, totals.business)
         return self.phase, self.cycle, self.began, self.since, self.ran, self.paused, stored

@@ -1,4 +1,4 @@
-"""When a threshold (a *mark* of the policy) on a commitment or on a stopwatch is reached."""
+"""Finds the instant of a threshold (a *mark* of the policy) on a commitment or on a stopwatch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LEFT: Final = ThresholdKind.LEFT
 def threshold_instant(
     threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar
 ) -> int | None:
-    """When a mark on a commitment is reached, never before its target took hold; ``None`` while that is not in sight."""
+    """The instant of a mark on a commitment, never before its target took hold; ``None`` while that is not in sight."""
     instant = mark(threshold, commitment_state, watch, calendar)
     return instant if instant is None or instant > commitment_state.effective_from else commitment_state.effective_from
 
@@ -31,7 +31,8 @@ def threshold_instant(
 def mark(
     threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar, *, passed: bool = False
 ) -> int | None:
-    """When a mark on a commitment is reached, or was, whenever its target took hold; ``None`` while that is not in sight.
+    """The instant of a mark on a commitment, past or future, whenever its target took hold; ``None`` while that is not in
+    sight.
 
     ``passed``: also where it was reached before the present stretch of the stopwatch began; otherwise not before that.
     """

@@ -1,1 +1,1 @@
-"""How one event, or the passing of time, changes a ticket and which effects that emits."""
+"""The effect of one event, or of the passing of time, on a ticket, and the effects that it emits."""

@@ -1,4 +1,4 @@
-"""What a signal of the stopwatch, a change of the plan or the passing of time means to a commitment.
+"""The effect of a signal of the stopwatch, a change of the plan or the passing of time on a commitment.
 
 Longer than 300 lines because it is one state machine: each rule is read beside those that it excludes.
 """

@@ -106,7 +106,7 @@ def _forget(ticket: Ticket, row: str, at: int) -> None:
 
 
 def _rename(draft: Draft, policies: PolicySet, change: Change, former: FormerNames) -> None:
-    """What the version in force still has under its old name keeps it: another version has the new one."""
+    """A name that the version in force still uses is kept: another version has the new one."""
     ticket = draft.ticket
     for name, held in list(ticket.commitments.items()):
         new = change.commitment(change.policy(former.policy(held.terms.policy)), name)

@@ -21,7 +21,7 @@ _NONE: Final[dict[str, tuple[str, ...]]] = {}
 
 @mypyc_attr(acyclic=True)
 class Terms:
-    """What policies promised to certain fields, up to the event or the deployment that is being applied."""
+    """The commitments and ladders of certain fields, up to the event or the deployment that is being applied."""
 
     __slots__ = ("_waiting", "change", "fields", "policies")
 
@@ -91,7 +91,7 @@ class Draft:
         self._owned: bool = False
 
     def resolved_policy(self, watch: Stopwatch) -> ResolvedPolicy:
-        """What the terms in force promise, by the versions in force when the present cycle of the stopwatch began."""
+        """The policy by the terms in force, and by the versions in force when the present cycle of the stopwatch began."""
         epoch = self.policies.epoch(watch.began) if self.policies.has_epochs else 0
         resolved_policy = self._resolved_policy
         if resolved_policy is None or epoch != self._epoch:

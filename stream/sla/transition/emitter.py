@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @mypyc_attr(acyclic=True)
 class Emitter:
-    """What becomes true from now on becomes true at ``at``, because of ``cause``. Set once an event, or once an instant."""
+    """Later facts become true at ``at``, because of ``cause``. Set once an event, or once an instant."""
 
     __slots__ = ("at", "calendars", "cause", "deployment", "effects", "now", "routine", "seq", "ticket", "timeline")
 

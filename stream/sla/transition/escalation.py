@@ -1,4 +1,4 @@
-"""What a signal of the stopwatch, an event about the escalation or the passing of time means to a ladder.
+"""The effect of a signal of the stopwatch, an event about the escalation or the passing of time on a ladder.
 
 Longer than 300 lines because it is one state machine: each rule is read beside those that it excludes.
 """
@@ -34,7 +34,7 @@ _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 
 @mypyc_attr(acyclic=True)
 class Notification:
-    """What an effect of an escalation adds to its kind and reason."""
+    """The keys that an effect of an escalation adds to its kind and reason."""
 
     __slots__ = ("allowed_from", "due_at", "level", "notify", "repetition")
 
@@ -50,7 +50,7 @@ class Notification:
         self.notify: Final = notify
         self.due_at: Final = due_at
         self.repetition: Final = repetition
-        """How often the level was repeated, which distinguishes the repetitions of a round."""
+        """The number of repetitions of the level, which distinguishes the repetitions of a round."""
         self.allowed_from: Final = allowed_from
 
 
@@ -92,7 +92,7 @@ class EscalationMachine:
 
     @property
     def may_begin_again(self) -> bool:
-        """What was withdrawn goes on."""
+        """A withdrawn escalation continues."""
         return True
 
     def differs(self) -> bool:
@@ -152,7 +152,7 @@ class EscalationMachine:
             self._refresh_and_raise_highest_past()
 
     def _recur(self, reason: Reason) -> None:
-        """What was withdrawn goes on at its level."""
+        """A withdrawn escalation continues at its level."""
         self.escalation_state.repeats = 0
         self._enter(EscalationPhase.ACTIVE)
         self._emit_to_all(Kind.RECURRED, reason)

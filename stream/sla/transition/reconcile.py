@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Case(IntEnum):
-    """How what is wanted of a name meets what there is: the reason for the action."""
+    """The relation of the wanted thing of a name to the present one: the reason for the action."""
 
     UNWANTED = 0
     """Open, and promised no more. It is found last, when all that is wanted is known."""

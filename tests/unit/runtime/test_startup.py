@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
@@ -44,10 +45,11 @@ def test_a_request_is_repeated_until_a_broker_answers(
 ) -> None:
     why(monkeypatch, final=False)
 
-    assert asyncio.run(until_answered(CLIENT, "a worker", Broker(error, 2).request)) == "answer"
-    assert [record.getMessage().partition(" (")[0] for record in caplog.records] == [
-        "no answer from the Kafka broker at broker:9092"
-    ] * 2
+    with caplog.at_level(logging.INFO, "stream.startup"):
+        assert asyncio.run(until_answered(CLIENT, "a worker", Broker(error, 2).request)) == "answer"
+    *waiting, answered = [record.getMessage() for record in caplog.records if record.name == "stream.startup"]
+    assert [text.partition(" (")[0] for text in waiting] == ["no answer from the Kafka broker at broker:9092"] * 2
+    assert answered.startswith("the Kafka broker at broker:9092 answers, ")
     assert "check the address" in caplog.text
 
 

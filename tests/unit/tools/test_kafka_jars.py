@@ -57,7 +57,7 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
     made.folder.mkdir()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, repository=made))
     made.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield made
     server.shutdown()

@@ -14,6 +14,7 @@ from stream.wire.decode import read as read_line
 from stream.wire.effect import encode_tick
 from stream.wire.incoming import Incoming
 from stream.wire.instants import parse_instant
+from stream.wire.ticket_event import CommentAdded, FeedTick, TicketChanged, TicketCreated, TicketEvent, Wire
 
 NOON = "2026-03-02T12:00:00Z"
 AT = parse_instant(NOON)
@@ -56,6 +57,16 @@ def test_two_created_tickets_do_not_share_their_fields() -> None:
     first.fields["status"] = "closed"
 
     assert event(written("ticket.created")).fields == {"status": "new"}
+
+
+def test_the_structs_of_ticket_events_begin_with_the_same_attributes() -> None:
+    """``event_of`` takes them by their place, and what only the most frequent types have as the one that follows."""
+    common = TicketEvent.__struct_fields__
+
+    for wire in Wire.__args__:
+        assert wire is FeedTick or wire.__struct_fields__[: len(common)] == common
+    assert TicketCreated.__struct_fields__ == TicketChanged.__struct_fields__ == (*common, "fields")
+    assert CommentAdded.__struct_fields__ == (*common, "public")
 
 
 def test_all_keys_of_an_event_are_decoded_except_its_free_text() -> None:

@@ -25,6 +25,7 @@ from stream.wire.effect import (
     encode_event,
     encode_rejected,
     encode_tick,
+    encode_with_headers,
 )
 from stream.wire.incoming import Incoming
 from stream.wire.instants import END, FIRST, format_instant, parse_instant
@@ -187,6 +188,11 @@ def test_headers_are_cloudevents_attributes_in_binary_mode() -> None:
         ("ce_time", b"2026-03-09T04:00:00Z"),
         ("content-type", b"application/json"),
     ]
+
+
+@given(effects, st.binary())
+def test_value_and_headers_are_the_same_when_they_are_made_together(effect: Effect, source: bytes) -> None:
+    assert encode_with_headers(effect, ("ce_source", source)) == (encode_effect(effect), effect_headers(effect, source))
 
 
 @given(
