@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from stream.cli.options import policies_option
+from stream.cli.subcommands import Group
 from stream.documents.document import PolicyError
 from stream.language.policies import ALWAYS_OPEN, load
 from stream.observe.pages.phrasing import delay
@@ -26,7 +27,7 @@ _MICRO: Final = timedelta(microseconds=1)
 _MAX_DAYS: Final = 3660
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Query a calendar of a policy file: due times, elapsed business time, opening hours.
 

@@ -21,8 +21,9 @@ MEANINGS: Final[dict[int, str]] = {
     FAILED: "What was read has errors, a test fails, or Kafka, a helpdesk or a file could not be used. "
     "Standard error names the reason.",
     WRONG: "The command line, the settings, or a file that defines the work (stories, mapping, rules) is wrong, "
-    "or a worker refuses to start. To run the same command again does not help.",
-    DIFFERENT: "`diff`: there are differences. `deploy --dry-run`: the files would be deployed.",
+    "or a worker refuses to start. Running the same command again does not help.",
+    DIFFERENT: "`diff`: there are differences. `deploy`, `restore` and `rebuild` with `--dry-run`: it would be done. "
+    "`erase`: it is published, and workers have not processed it yet.",
     REFUSED: "`diff`: there are differences, and the step has problems. `deploy`: it was refused.",
     BUG: "A bug in breachwatch. The traceback is on standard error; for a worker, it is in the log.",
     INTERRUPTED: "Ctrl-C ended the command before it was done. It reports what was done.",

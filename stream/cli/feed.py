@@ -17,6 +17,7 @@ from stream.cli.counting import many
 from stream.cli.exit_codes import FAILED, WRONG
 from stream.cli.feed_retry import command as retry
 from stream.cli.payload_files import PayloadFileError, payloads
+from stream.cli.subcommands import Group
 from stream.documents.document import Severity, read_document
 from stream.feeds.mapping import Checked, Delivery, check, load, mapping_file, shipped
 from stream.feeds.reading import read
@@ -59,7 +60,7 @@ _END: Final = """\
 """
 
 
-@click.group("feed")
+@click.group("feed", cls=Group)
 def command() -> None:
     """Work with the mappings of feeds: what the payloads of a helpdesk mean. A shipped mapping is named, such as rt."""
 

@@ -18,6 +18,7 @@ from stream.cli.exit_codes import BUG, WRONG
 from stream.cli.log_lines import log_to_stderr
 from stream.cli.notify_samples import sample
 from stream.cli.setting_options import environment, setting_options, settings_file, table_options
+from stream.cli.subcommands import Group
 from stream.cli.topics import client_of, topics_of
 from stream.notify.rules_reader import RulesError, read_rules
 from stream.notify.settings import TABLE, NotifySettings
@@ -44,7 +45,7 @@ _END: Final = "end"
 _LOGGER: Final = logging.getLogger("stream.notify")
 
 
-@click.group("notify")
+@click.group("notify", cls=Group)
 def command() -> None:
     """Inform people and other programs of breaches, warnings and escalations."""
 

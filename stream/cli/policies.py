@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from stream.cli import completing
+from stream.cli.subcommands import Group
 from stream.language.policies import shipped, shipped_names
 
 
-@click.group("policies")
+@click.group("policies", cls=Group)
 def command() -> None:
     """List or show the policies that ship with breachwatch. Every command takes their names where it takes a file."""
 
@@ -26,7 +27,10 @@ def _list() -> None:
 @command.command("show")
 @click.argument("name", shell_complete=completing.policy_names)
 def _show(name: str) -> None:
-    """Print the file of NAME, to copy it: breachwatch policies show starter > policies.yaml."""
+    """Print the file of the shipped policy NAME.
+
+    Copy it to make it yours: breachwatch policies show starter > policies.yaml
+    """
     try:
         click.echo(shipped(name).read_text("utf-8"), nl=False)
     except ValueError as error:

@@ -6,7 +6,6 @@ import os
 import sys
 import traceback
 from contextlib import suppress
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +14,7 @@ import click
 
 from stream.cli import colour
 from stream.cli.exit_codes import BUG, INTERRUPTED, NO_READER
+from stream.cli.subcommands import Group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ Entry = tuple[str, str]
 """A module with an attribute ``command``, and a line of help."""
 
 
-class Program(click.Group):
+class Program(Group):
     """``groups``: heading to the commands below it, by name."""
 
     def __init__(self, *args: Any, groups: Mapping[str, Mapping[str, Entry]], **kwargs: Any) -> None:
@@ -43,12 +43,6 @@ class Program(click.Group):
             raise TypeError(f"{module}.command is not a click command")
         colour.accept(command)
         return command
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0] if args else ""
-        if name not in self._entries and not ctx.resilient_parsing and (near := get_close_matches(name, self._entries, 1)):
-            ctx.fail(f"No such command {name!r}. Did you mean {near[0]!r}?")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         for heading, commands in self.groups.items():

@@ -92,7 +92,7 @@ def command(
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     took, done = max(time.monotonic() - began, 1e-9), sent.published
-    invalid = f", {done.invalid} of them invalid" if done.invalid else ""
+    invalid = f", {done.invalid} of them invalid," if done.invalid else ""
     click.echo(
         f"published {many(done.events, 'event')}{invalid} and {many(done.ticks, 'tick')} in {took:.1f} s, "
         f"{done.events / took:.0f} per second",

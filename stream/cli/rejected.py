@@ -17,6 +17,7 @@ from stream.cli.rejected_view import Summary, as_json, whole
 from stream.cli.republishing import Republisher
 from stream.cli.setting_options import setting_options
 from stream.cli.stopping import stoppable
+from stream.cli.subcommands import Group
 from stream.cli.topics import client_of, topics_of
 from stream.cli.watch_view import zone_option
 from stream.runtime.kafka.publisher import Publisher
@@ -67,7 +68,7 @@ def _filter(
     )
 
 
-@click.group("rejected")
+@click.group("rejected", cls=Group)
 def command() -> None:
     """List and show the records that workers have rejected, and publish their events again.
 
@@ -175,7 +176,7 @@ def _republish(
     line gives the reason, and the exit status is 1. Without --file events are published unchanged, which helps after settings
     were changed, or where only the key was wrong.
 
-    To run the command again is harmless: a worker ignores an event whose source, id and seq it knows.
+    Running the command again is harmless: a worker ignores an event whose source, id and seq it knows.
     """
     wanted = _filter(reasons, tickets, sources, start, until)
     if sum((bool(wheres), not wanted.selects_all, file is not None)) != 1:

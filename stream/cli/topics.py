@@ -15,6 +15,7 @@ from stream.cli.counting import many
 from stream.cli.exit_codes import FAILED
 from stream.cli.setting_options import environment, setting_options
 from stream.cli.stopping import stoppable
+from stream.cli.subcommands import Group
 from stream.runtime.kafka.connection import from_environment, why_not
 from stream.runtime.kafka.denied import DeniedError
 from stream.runtime.kafka.outage import plain
@@ -54,7 +55,7 @@ def _milliseconds(_: click.Context, __: click.Parameter, text: str | None) -> in
     return milliseconds
 
 
-@click.group("topics", context_settings={"show_default": True})
+@click.group("topics", cls=Group, context_settings={"show_default": True})
 def command() -> None:
     """Create or check the topics on a Kafka cluster, or move tickets to new partitions."""
 

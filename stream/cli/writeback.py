@@ -17,6 +17,7 @@ from stream.cli.counting import many
 from stream.cli.log_lines import log_to_stderr
 from stream.cli.newer_release import NewerRelease
 from stream.cli.setting_options import environment, setting_options, settings_file, table_options
+from stream.cli.subcommands import Group
 from stream.cli.topics import client_of, no_answer, topics_of
 from stream.documents.document import DocumentError
 from stream.runtime.kafka.topic_reader import MissingTopicError, existing_topics
@@ -47,7 +48,7 @@ _APP: Final = "breachwatch"
 """The default app id: the topics that are read and written here do not have it in their names."""
 
 
-@click.group("writeback", invoke_without_command=True)
+@click.group("writeback", cls=Group, invoke_without_command=True)
 @setting_options("broker", "topic_prefix", "log_format")
 @table_options(TABLE, WritebackSettings)
 @click.option(

@@ -23,7 +23,8 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str], file: 
     """Read the settings from all three sources. A given ``file`` must exist. Raises SettingsError with every problem."""
     problems: list[str] = []
     texts: dict[str, tuple[str, str]] = {}
-    for name, written in _from_file(file, problems).items():
+    in_file = _from_file(file, problems)
+    for name, written in (in_file or {}).items():
         texts[name] = (written, f"{name} in {file}")
     for name in SECRETS:
         where = f"{variable(name)}{FILE} in the environment"
@@ -44,7 +45,7 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str], file: 
         except ValueError as error:
             problems.append(f"{where}: {error}")
     for name, entry in ENTRIES.items():
-        if entry.default is None and name not in texts:
+        if entry.default is None and name not in texts and in_file is not None:
             problems.append(f"no {name}: set {flag(name)}, {variable(name)}, or {name} in {CONFIG_FILE}. {entry.help}")
     if not problems:
         settings = Settings(**values)
@@ -69,7 +70,7 @@ def read_file(config: Path | None) -> dict[str, str]:
     """
     problems: list[str] = []
     texts = _from_file(usual_file(config), problems)
-    if problems:
+    if problems or texts is None:
         raise SettingsError(problems)
     return texts
 
@@ -114,17 +115,18 @@ def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _from_file(file: Path | None, problems: list[str]) -> dict[str, str]:
+def _from_file(file: Path | None, problems: list[str]) -> dict[str, str] | None:
+    """The settings in a file, as text; ``None``: it cannot be read, so nobody knows which settings it has."""
     if file is None:
         return {}
     try:
         table = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
         problems.append(f"{file}: cannot be read: {error.strerror}")
-        return {}
+        return None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{file}: is not TOML: {error}")
-        return {}
+        return None
     texts = {}
     for name, value in table.items():
         if name in TABLES and isinstance(value, dict):

@@ -86,7 +86,7 @@ def test_an_invalid_line_is_published_unchanged_for_the_worker_to_reject(broker:
 
     result = _publish(broker, topics, file, "--no-tick")
 
-    assert "published 3 events, 2 of them invalid" in result.output
+    assert "published 3 events, 2 of them invalid, and" in result.output
     assert sorted((r.key, r.value) for r in read(broker, topics.events))[:2] == [
         (b"", b"nonsense"),
         (b"desk/1", b'{"ticket": "desk/1"}'),

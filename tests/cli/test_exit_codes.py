@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -18,6 +20,9 @@ from stream.cli import exit_codes
 from stream.cli.main import main
 from stream.demo import command as demo
 from stream.language.policies import shipped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BREACHWATCH = [sys.executable, "-m", "stream"]
 EVENT = {
@@ -228,3 +233,23 @@ def test_no_file_causes_a_bug(arguments: str, content: bytes, tmp_path: Path) ->
 
     assert result.exit_code in (0, exit_codes.FAILED, exit_codes.WRONG)
     assert "Traceback" not in result.output
+
+
+def _helps(command: click.Command, name: str = "") -> Iterator[tuple[str, str]]:
+    """The name and the help of each command."""
+    yield name, command.help or ""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for each in command.list_commands(context):
+            found = command.get_command(context, each)
+            assert found is not None
+            yield from _helps(found, f"{name} {each}".lstrip())
+
+
+@pytest.mark.parametrize("code", [exit_codes.DIFFERENT, exit_codes.REFUSED])
+def test_the_table_names_each_command_with_a_meaning_of_its_own_for_a_code(code: int) -> None:
+    stated = re.compile(rf"\b{code}(?: if|:)")
+    naming = [name for name, text in _helps(main) if "xit status" in text and stated.search(" ".join(text.split()))]
+
+    assert naming or code == exit_codes.REFUSED
+    assert [name for name in naming if f"`{name}`" not in exit_codes.MEANINGS[code]] == []

@@ -97,3 +97,29 @@ def test_a_misspelt_command_names_the_one_that_is_meant() -> None:
 
     assert result.exit_code == 2
     assert "Did you mean 'publish'?" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["policies", "lst"], "Did you mean 'list'?"),
+        (["rejected", "republsh"], "Did you mean 'republish'?"),
+        (["topics", "xyz"], "`breachwatch topics --help` lists the commands."),
+        (["xyz"], "`breachwatch --help` lists the commands."),
+    ],
+)
+def test_a_misspelt_command_of_a_group_gets_the_same_help(arguments: list[str], meant: str) -> None:
+    result = CliRunner().invoke(main, arguments, prog_name="breachwatch")
+
+    assert result.exit_code == 2
+    assert meant in result.output
+
+
+@pytest.mark.parametrize("group", ["calendar", "feed", "notify", "policies", "rejected", "topics", "writeback"])
+def test_the_help_of_a_group_cuts_no_sentence(group: str) -> None:
+    result = _run(group, "--help")
+
+    commands = result.output.partition("Commands:\n")[2]
+    assert commands
+    assert "..." not in commands
+    assert commands.rstrip().endswith(".")

@@ -166,6 +166,51 @@ def test_a_wrong_query_is_refused_with_what_there_is(query: str) -> None:
     assert "due, paused, ticket" in found["error"] or "1 to 500" in found["error"]
 
 
+@pytest.mark.parametrize("query", ["tema=network", "team=network&priorty=p1", "format=xml", "scope=worker&format=xml"])
+def test_a_misspelt_parameter_is_refused_rather_than_shows_the_tickets_of_everybody(query: str) -> None:
+    answer = Site(desk("a")).answer("/lists/breached", query, "application/json")
+
+    assert answer is not None
+    assert answer.status == 400
+    error = json.loads(answer.body)["error"]
+    assert ("team, priority" in error and ("'tema'" in error or "'priorty'" in error)) or "json or csv" in error
+
+
+def test_a_parameter_of_a_newer_worker_is_ignored() -> None:
+    assert names(page(desk("a"), "scope=worker&colour=red")) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "absent"),
+    [
+        ("breached", ["Time left", "Due \N{UPWARDS ARROW}", "Ticket"], ["Paused since", "Why"]),
+        ("at-risk", ["Time left", "Due \N{UPWARDS ARROW}", "Ticket"], ["Paused since", "Why"]),
+        ("paused", ["Paused for", "Paused since \N{UPWARDS ARROW}", "Ticket"], ["Due", "Why"]),
+        ("unmatched", ["Ticket \N{UPWARDS ARROW}", "Priority", "Team"], ["Time left", "Due", "Policy", "Commitment"]),
+    ],
+)
+def test_a_list_has_the_columns_that_its_tickets_can_fill(name: str, first: list[str], absent: list[str]) -> None:
+    answer = Site(desk("desk/1")).answer(f"/lists/{name}", "", "text/html")
+
+    assert answer is not None
+    html = answer.body.decode()
+    heads = [re.sub("<[^>]*>", "", head) for head in re.findall("<th[ >].*?</th>", html)]
+    assert heads[:3] == first
+    assert not set(absent) & set(heads)
+    filters = set(re.findall('aria-label="([^"]*)"', html))
+    assert filters == set(heads) & {"Team", "Priority", "Customer", "Assignee", "Policy", "Commitment"}
+
+
+def test_a_paused_commitment_shows_for_how_long() -> None:
+    found = desk("desk/1", due_at=None)
+    found.rows = (found.rows[0]._replace(left=None, paused_since=found.view.at - 93_600_000_000),)
+
+    answer = Site(found).answer("/lists/paused", "", "text/html")
+
+    assert answer is not None
+    assert ">1 d 2 h</span>" in answer.body.decode()
+
+
 def test_a_long_list_is_cut_and_its_page_states_how_many_there_are() -> None:
     found = page(desk("a", "b", "c"), "limit=2")
     html = Site(desk("a", "b", "c")).answer("/lists/breached", "limit=2", "text/html")

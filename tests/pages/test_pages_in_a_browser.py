@@ -41,6 +41,7 @@ def site(tmp_path: Path) -> Iterator[str]:
     desk = Desk(view._replace(at_risk=(*view.at_risk, risk._replace(ticket=_LONG * 4))), ticket(tmp_path), long)
     acknowledged = listed("desk/41", level="team-lead", notify=("team-lead",), acknowledged_at=view.at)
     escalated = listed("desk/42", -9_000, level="executive", notify=("executive", "service-delivery-manager"))
+    escalated = escalated._replace(policy="support-of-our-most-important-customers", team="Identit\xe4ten", assignee="agent-12")
     desk.rows = (acknowledged, escalated, listed(_LONG, 5, team=NASTY, customer="a-long-word-" * 12))
     links = TicketLinks("https://desk.example/t/{number}")
     server = serve("127.0.0.1", 0, Routes(CollectorRegistry(), lambda: (True, ""), Site(desk, links=links)))

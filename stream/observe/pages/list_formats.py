@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from stream.observe.pages.lists import ListQuery, ListView
     from stream.observe.pages.ticket_links import TicketLinks
 
-SCOPE: Final = "scope"
-OWN: Final = "worker"
-"""Value of the parameter ``scope``: only the tickets of the worker that gets the request."""
 _FORMULA: Final = re.compile(r'(^[\t\r\n]|^|[;\t\r\n])(?=[\s"]*[=+\-@\uff1d\uff0b\uff0d\uff20])')
 """Before text that a spreadsheet takes for a formula, at the beginning of a cell or after what may separate cells: where the
 comma is the decimal separator, spreadsheets take semicolons."""

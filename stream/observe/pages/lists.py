@@ -22,6 +22,13 @@ TITLES: Final = {
 FILTERS: Final = ("team", "priority", "customer", "assignee", "policy", "commitment")
 """Columns by which a list can be filtered; several values are separated by commas."""
 SORTS: Final = ("due", "paused", "ticket", *FILTERS)
+_FIRST_SORT: Final = {"paused": "paused", "unmatched": "ticket"}
+"""What a list is sorted by unless its address states it, if that is not the deadline."""
+FORMATS: Final = ("json", "csv")
+SCOPE: Final = "scope"
+OWN: Final = "worker"
+"""Value of the parameter ``scope``: only the tickets of the worker that gets the request."""
+PARAMETERS: Final = (*FILTERS, "sort", "limit", "format", SCOPE)
 MOST_ROWS: Final = 500
 """Of a page; the first ones in the order that was requested."""
 ROWS: Final = 100
@@ -102,10 +109,18 @@ class ListView(NamedTuple):
 
 
 def read_query(name: str, asked: Mapping[str, str]) -> ListQuery:
-    """The query of an address. Raises ValueError with the problem."""
+    """The query of an address. Raises ValueError with the problem.
+
+    A filter with a misspelt name would show the tickets of everybody. Another worker may be newer, and ask for more.
+    """
+    unknown = sorted(asked.keys() - set(PARAMETERS))
+    if unknown and asked.get(SCOPE) != OWN:
+        raise ValueError(f"a list has no parameter {unknown[0]!r}: use {', '.join(PARAMETERS)}")
+    if (form := asked.get("format")) is not None and form not in FORMATS:
+        raise ValueError(f"a list has no format {form!r}: use {' or '.join(FORMATS)}, or leave it out for a page")
     given = [(column, frozenset(filter(None, map(str.strip, asked.get(column, "").split(","))))) for column in FILTERS]
     where = [(column, values) for column, values in given if values]
-    sort = asked.get("sort", "paused" if name == "paused" else "due")
+    sort = asked.get("sort", _FIRST_SORT.get(name, "due"))
     column = sort.removeprefix("-")
     if column not in SORTS:
         raise ValueError(f"a list cannot be sorted by {column!r}: use one of {', '.join(SORTS)}, with - before it to reverse")

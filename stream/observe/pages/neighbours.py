@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPHandler, HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
-from stream.observe.pages.list_formats import OWN, SCOPE, list_address, read_part
-from stream.observe.pages.lists import Missing
+from stream.observe.pages.list_formats import list_address, read_part
+from stream.observe.pages.lists import OWN, SCOPE, Missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

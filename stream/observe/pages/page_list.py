@@ -12,48 +12,51 @@ from stream.observe.pages.pages_json import ticket_address
 from stream.observe.pages.phrasing import left
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from stream.observe.pages.lists import ListQuery, ListRow, ListView
     from stream.observe.pages.ticket_links import TicketLinks
 
-_HEADS: Final = (
-    ("Time left", ""),
-    ("Due", "due"),
-    ("Ticket", "ticket"),
-    ("Commitment", "commitment"),
-    ("Escalation", ""),
-    ("Policy", "policy"),
-    ("Priority", "priority"),
-    ("Team", "team"),
-    ("Customer", "customer"),
-    ("Assignee", "assignee"),
-    ("Paused since", "paused"),
-    ("Why", ""),
-)
+_SORTS: Final = {
+    "Due": "due",
+    "Paused since": "paused",
+    "Ticket": "ticket",
+    "Commitment": "commitment",
+    "Policy": "policy",
+    "Priority": "priority",
+    "Team": "team",
+    "Customer": "customer",
+    "Assignee": "assignee",
+}
 """Heading, and by what it sorts."""
-_UNMATCHED: Final = ("Ticket", "Priority", "Team", "Customer", "Assignee", "Why")
-"""The columns of a ticket without a commitment."""
+_FIELDS: Final = ("Priority", "Team", "Customer", "Assignee")
+_COMMITMENT: Final = ("Ticket", "Commitment", "Escalation", "Policy", *_FIELDS)
+_HEADS: Final = {
+    "breached": ("Time left", "Due", *_COMMITMENT),
+    "at-risk": ("Time left", "Due", *_COMMITMENT),
+    "paused": ("Paused for", "Paused since", *_COMMITMENT),
+    "unmatched": ("Ticket", *_FIELDS, "Why"),
+}
+"""The columns of each list: a paused commitment has no deadline, and an unmatched ticket no commitment."""
 _REFRESH: Final = "60"
 
 
 def render(view: ListView, links: TicketLinks) -> bytes:
     """Return the page as HTML. It makes the browser load it again every minute."""
     query = view.query
-    if query.name == "unmatched":
-        heads = [(head, sort) for head, sort in _HEADS if head in _UNMATCHED]
-    else:
-        heads = [(head, sort) for head, sort in _HEADS if head != "Why" and (head != "Paused since" or query.name == "paused")]
-    names = [head for head, _ in heads]
-    rows = [_row(one, names, links) for one in view.rows]
+    heads = _HEADS[query.name]
+    rows = [row(heads, _cells(one, heads, view.at, links)) for one in view.rows]
     whole = view.at - view.at % 1_000_000
+    zone = "" if query.name == "unmatched" else " Each other time is in the zone of its calendar."
     return document(
         TITLES[query.name],
         masthead(),
         tag("h1", TITLES[query.name]),
-        tag("p", "All workers as of ", clock(whole, "UTC"), ". Each deadline is in the zone of its calendar.", class_="dim"),
+        tag("p", "All workers as of ", clock(whole, "UTC"), f".{zone}", class_="dim"),
         *_warnings(view),
         _form(query),
         tag("p", _count(view), " ", *_formats(query)),
-        table([_sorted(query, head, sort) for head, sort in heads], rows) if rows else tag("p", "None."),
+        table([_sorted(query, head) for head in heads], rows) if rows else tag("p", "None."),
         refresh=_REFRESH,
     )
 
@@ -92,13 +95,14 @@ def _form(query: ListQuery) -> Html:
             value=",".join(sorted(where.get(name, ()))),
         )
         for name in FILTERS
+        if name.capitalize() in _HEADS[query.name]
     ]
     sort = tag("input", type="hidden", name="sort", value=f"{'-' if query.descending else ''}{query.sort}")
     return tag("form", *fields, sort, tag("button", "Filter"), action=f"lists/{query.name}", method="get", class_="filters")
 
 
-def _sorted(query: ListQuery, head: str, sort: str) -> str:
-    if not sort:
+def _sorted(query: ListQuery, head: str) -> str:
+    if (sort := _SORTS.get(head)) is None:
         return head
     active = query.sort == sort
     address = list_address(query._replace(sort=sort, descending=active and not query.descending))
@@ -119,16 +123,19 @@ def _escalation(one: ListRow) -> str:
     return tag("span", level, ", acknowledged ", clock(one.acknowledged_at, one.timezone))
 
 
-def _row(one: ListRow, heads: list[str], links: TicketLinks) -> Html:
+def _cells(one: ListRow, heads: Iterable[str], now: int, links: TicketLinks) -> list[str]:
     url = links.url(one.ticket)
     name = tag("a", one.ticket, href=ticket_address(one.ticket)[1:])
     if url is not None:
         # One element: on a narrow screen a cell has two columns, and this is the second.
         name = tag("span", name, " ", tag("a", "open in helpdesk", href=url, class_="dim"))
-    class_ = "bad" if one.left is not None and one.left < 0 else None
+    class_ = "whole bad" if one.left is not None and one.left < 0 else "whole"
+    since = one.paused_since
     cells = {
-        "Time left": "" if one.left is None or one.state == "paused" else tag("span", _left(one.left), class_=class_),
-        "Due": "" if one.due_at is None else clock(one.due_at - one.due_at % 1_000_000, one.timezone),
+        "Time left": "" if one.left is None else tag("span", _left(one.left), class_=class_),
+        "Due": "" if one.due_at is None else clock(one.due_at, one.timezone),
+        "Paused for": "" if since is None else tag("span", left(max(now - since, 0)), class_="whole"),
+        "Paused since": "" if since is None else clock(since, one.timezone),
         "Ticket": name,
         "Commitment": one.commitment,
         "Escalation": _escalation(one),
@@ -137,9 +144,6 @@ def _row(one: ListRow, heads: list[str], links: TicketLinks) -> Html:
         "Team": one.team,
         "Customer": one.customer,
         "Assignee": one.assignee,
-        "Paused since": ""
-        if one.paused_since is None
-        else clock(one.paused_since - one.paused_since % 1_000_000, one.timezone),
         "Why": one.why,
     }
-    return row(heads, [cells[head] for head in heads])
+    return [cells[head] for head in heads]

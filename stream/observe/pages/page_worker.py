@@ -76,7 +76,7 @@ def _at_risk(view: WorkerView) -> list[Html]:
 
 
 def _risk(risk: AtRisk) -> Html:
-    class_ = "bad" if risk.left < 0 else "warn" if risk.left < _SOON else None
+    class_ = "whole bad" if risk.left < 0 else "whole warn" if risk.left < _SOON else "whole"
     cells = (
         tag("span", left(risk.left), class_=class_),
         clock(risk.due_at, risk.timezone),

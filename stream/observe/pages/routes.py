@@ -140,7 +140,7 @@ class Routes:
         if request.method == "POST":
             return self._site.preview(request.body) or _unknown(b"there is nothing to deploy here\n")
         page = self._site.answer(path, request.query, request.accept)
-        return page or _unknown(b"pages: / /tickets/<id> /metrics /healthz /readyz\n")
+        return page or _unknown(b"pages: / /tickets/<id> /lists/<name> /metrics /healthz /readyz\n")
 
     def _known(self, host: str) -> bool:
         name = _name(host)

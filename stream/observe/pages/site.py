@@ -24,8 +24,7 @@ import msgspec
 from stream.observe.pages import list_formats, page_list, page_ticket, page_worker, pages_json
 from stream.observe.pages.html import POLICY, below, document, tag
 from stream.observe.pages.limits import Limits, TooManyRequestsError
-from stream.observe.pages.list_formats import OWN, SCOPE
-from stream.observe.pages.lists import TITLES, merged, read_query
+from stream.observe.pages.lists import OWN, SCOPE, TITLES, merged, read_query
 from stream.observe.pages.ticket_links import TicketLinks
 from stream.observe.pages.views import Elsewhere, RefusedPreviewError, UnavailableError
 

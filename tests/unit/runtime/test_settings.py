@@ -272,3 +272,16 @@ def test_a_file_of_a_secret_that_cannot_be_used_is_a_problem_without_the_secret(
     assert problem in found
     assert "letters" not in found
     assert "short" not in found.replace(str(file), "")
+
+
+@pytest.mark.parametrize(("text", "problem"), [(None, "cannot be read"), ('broker = "x', "is not TOML")])
+def test_a_file_that_cannot_be_read_is_not_reported_as_lacking_settings_too(
+    tmp_path: Path, text: str | None, problem: str
+) -> None:
+    file = tmp_path / "breachwatch.toml"
+    if text is not None:
+        file.write_text(text, "utf-8")
+
+    (only,) = _problems({}, {}, file)
+
+    assert problem in only
