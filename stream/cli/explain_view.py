@@ -87,7 +87,7 @@ def _head(deadline: Deadline, zone: str) -> Iterator[str]:
 
 
 def _response(deadline: Deadline, zone: str) -> Iterator[str]:
-    """What became of a raised level."""
+    """The roles, the acknowledgement and the release of a raised level."""
     acknowledged, released = deadline.acknowledged, deadline.released
     if acknowledged is None:
         yield "  acknowledged  no"

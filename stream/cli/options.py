@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import click
 
 from stream.cli import completing
-from stream.cli.setting_options import setting_option
+from stream.cli.setting_options import environment, setting_option
 from stream.deployments.export import read_export
 from stream.language.policies import load
 from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, ClockMode, variable
@@ -38,6 +38,7 @@ def judged_by_options(command: Callable[..., T]) -> Callable[..., T]:
     """Add ``--policies`` and ``--deployments`` to a click command; ``judged_by`` takes both values."""
     command = click.option(
         "--deployments",
+        is_eager=True,
         type=click.Path(path_type=Path, dir_okay=False, allow_dash=True, exists=True),
         help="Instead of --policies: all deployments of an installation, as written by `breachwatch deploy --export`.",
     )(command)
@@ -45,8 +46,21 @@ def judged_by_options(command: Callable[..., T]) -> Callable[..., T]:
         "--policies",
         multiple=True,
         shell_complete=completing.policies,
-        help="Policy file, or name of a shipped policy. Repeatable.",
+        callback=_or_those_of_the_settings,
+        help="Policy file, or name of a shipped policy. Repeatable.  "
+        f"[{variable('policies')}, policies in {CONFIG_FILE}; required without --deployments]",
     )(command)
+
+
+def _or_those_of_the_settings(context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """The policies of the workers that the settings name, if neither these nor deployments were given."""
+    text = environment().get(variable("policies"))
+    if given or text is None or context.params.get("deployments") is not None:
+        return given
+    try:
+        return tuple(ENTRIES["policies"].reader(text))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def judged_by(policies: tuple[str, ...], deployments: Path | None) -> ReadPolicies:

@@ -97,6 +97,26 @@ def test_policies_and_deployments_exclude_each_other(
 
 
 @pytest.mark.parametrize("command", [("replay", "feed.jsonl"), ("explain", "t-0", "--events", "feed.jsonl")])
+def test_the_policies_of_the_settings_are_used_where_none_are_given(
+    command: tuple[str, ...], feed: str, export: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = run(*command, "--policies", "starter")
+    deployed = run(*command, "--deployments", export)
+    (tmp_path / "breachwatch.toml").write_text('policies = ["starter"]', "utf-8")
+
+    from_file = run(*command)
+    monkeypatch.setenv("BREACHWATCH_POLICIES", "nowhere.yaml")
+    from_environment = run(*command)
+
+    assert (given.exit_code, from_file.output) == (0, given.output)
+    assert from_environment.exit_code == 1
+    assert "nowhere.yaml" in from_environment.stderr
+    assert run(*command, "--policies", "starter").output == given.output
+    assert run(*command, "--deployments", export).output == deployed.output
+
+
+@pytest.mark.parametrize("command", [("replay", "feed.jsonl"), ("explain", "t-0", "--events", "feed.jsonl")])
 def test_a_file_that_is_no_export_is_reported_with_its_line(
     command: tuple[str, ...], feed: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -272,7 +272,7 @@ class _Ticket:
                 watch.run(self.story.now)
 
     def _move(self, name: str, watch: Watch, move: str, before: Fields) -> None:
-        """Endings are judged while the stopwatch still runs; what begins anew is laid over it when all moves are made."""
+        """Endings are judged while the stopwatch still runs; new commitments begin when all moves are made."""
         ends, cycle = move in ("stop", "restart", "cancel", "halt"), watch.cycle
         ladders = self.story.offered(name, before)[1]
         if not ends:

@@ -78,7 +78,7 @@ class CommitmentMetrics:
     def __init__(self, labels: BoundedLabels, registry: CollectorRegistry) -> None:
         self.by_customer: Final = labels.customer is not None
         self.open: Final = self._labelled(names.OPEN)
-        """What the gauge of open commitments is like here, and that of the time left."""
+        """The specification of the gauge of open commitments with these labels, and that of the time left."""
         self.left: Final = self._labelled(names.LEFT)
         self.started = counter(self._labelled(names.STARTED), registry)
         self.decided = counter(self._labelled(names.DECIDED), registry)

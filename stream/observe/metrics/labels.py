@@ -29,7 +29,7 @@ REFUSED: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class LabelBounds:
-    """What an operator sets: the settings that begin with ``metric_``."""
+    """The choices of an operator: the settings that begin with ``metric_``."""
 
     teams: int = 50
     """Number of teams that keep their names although no policy names them: the first ones seen."""

@@ -45,7 +45,7 @@ _STARTS: Final = {
     "ownership": "the assignment to a team",
     "review": "the solution of the ticket",
 }
-"""What starts the built-in metrics."""
+"""The starts of the built-in metrics."""
 
 
 def reasons(found: Iterable[WithoutDeadline], zone: str) -> list[str]:

@@ -23,7 +23,7 @@ def plain(error: Exception) -> str:
 
 
 class Outage:
-    """What is known of the answers of the brokers at one address. Times are those of ``clock``, seconds."""
+    """The record of the answers of the brokers at one address. Times are those of ``clock``, seconds."""
 
     def __init__(self, bootstrap: str, clock: Callable[[], float]) -> None:
         """``clock``: a monotonic one."""

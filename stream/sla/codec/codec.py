@@ -43,7 +43,7 @@ def decode(data: bytes) -> State:
 
 
 def peek(data: bytes) -> Summary:
-    """What a worker needs of every ticket when it starts, for less than half the cost of ``decode``. Raises CodecError."""
+    """The part of a ticket that a worker needs when it starts, for less than half the cost of ``decode``. Raises CodecError."""
     _check_version(data)
     try:
         return layout.peek(data)

@@ -159,7 +159,7 @@ def _commitment(commitment_traces: CommitmentTrace, until: int) -> Deadline:
     terms, adjusted, allowance = commitment_state.terms, commitment_state.adjusted, commitment_state.allowance
     why = _why(commitment_state.due, moments) | commitment_traces.cycle_trace.why
     made_of = spans(
-        watch, clock, calendar, Cuts(upto, until, why), adjusted.elapsed_at_reset, laid=commitment_state.laid(watch)
+        watch, clock, calendar, Cuts(upto, until, why), adjusted.elapsed_at_reset, placement=commitment_state.placement(watch)
     )
     return Deadline(
         commitment=commitment_traces.name,
@@ -206,8 +206,8 @@ def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
     upto = ended if ended is not None else until if due is None else max(until, due)
     moments = tuple(m for m in ladder_traces.moments if m.level == level.name and (not m.expected or m.at <= upto))
     why = _why(due, moments) | ladder_traces.cycle_trace.why
-    laid = None if aim is None else aim.laid
-    made_of = spans(watch, clock, resolved_ladder.calendar, Cuts(upto, until, why), laid=laid)
+    placement = None if aim is None else aim.placement
+    made_of = spans(watch, clock, resolved_ladder.calendar, Cuts(upto, until, why), placement=placement)
     target = None if aim is None else aim.micros
     return Deadline(
         commitment=resolved_ladder.ladder.commitment,
@@ -236,7 +236,7 @@ def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
         verdict=verdict,
         reason=raised.reason if verdict is Outcome.RAISED and raised is not None else None,
         elapsed=_counted(made_of),
-        paused=watch.paused_for(clock if laid is None else Clock.WALL, resolved_ladder.calendar, min(upto, until)),
+        paused=watch.paused_for(clock if placement is None else Clock.WALL, resolved_ladder.calendar, min(upto, until)),
         spans=tuple(made_of),
         moments=moments,
     )

@@ -1,4 +1,4 @@
-"""What became of a raised level: the roles that it notified, who acknowledged it, and whether it was released.
+"""Describes a raised level: the roles that it notified, who acknowledged it, and whether it was released.
 
 Rules:
 
@@ -26,7 +26,7 @@ _OVER: Final = (EscalationPhase.RELEASED, EscalationPhase.ENDED, EscalationPhase
 
 
 class Raised(NamedTuple):
-    """How a level stands."""
+    """The status of a level."""
 
     notify: tuple[str, ...]
     """The roles that it notified, or will notify."""
@@ -36,7 +36,7 @@ class Raised(NamedTuple):
 
 
 def raised(ladder_traces: LadderTrace, level: Level) -> Raised:
-    """How a level of a ladder stands in a cycle."""
+    """The status of a level of a ladder in a cycle."""
     state = ladder_traces.escalation_state
     if level.name not in state.raised and state.phase != ACKNOWLEDGED:
         return Raised(level.notify)

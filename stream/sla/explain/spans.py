@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.sla.calendar.calendar import Calendar
-    from stream.sla.ticket.stopwatch import Laid, Stopwatch
+    from stream.sla.ticket.stopwatch import Placement, Stopwatch
 
 _KIND_OF_PHASE = {RUNNING: SpanKind.RUNNING, PAUSED: SpanKind.PAUSED, STOPPED: SpanKind.SOLVED, HALTED: SpanKind.ENDED}
 _KINDS = {Kind.OPEN: SpanKind.RUNNING, Kind.CLOSED: SpanKind.CLOSED, Kind.HOLIDAY: SpanKind.HOLIDAY}
@@ -50,26 +50,26 @@ class _Measure(NamedTuple):
 
 
 def spans(
-    watch: Stopwatch, clock: Clock, calendar: Calendar, cuts: Cuts, set_aside: int = 0, *, laid: Laid | None = None
+    watch: Stopwatch, clock: Clock, calendar: Calendar, cuts: Cuts, set_aside: int = 0, *, placement: Placement | None = None
 ) -> list[Span]:
     """The present cycle up to ``cuts.upto``, counted on that clock; the first ``set_aside`` microseconds do not count.
 
-    ``laid``: as in ``Stopwatch.elapsed``.
+    ``placement``: as in ``Stopwatch.elapsed``.
     """
     found: list[Span] = []
-    moved_from = watch.began if laid is None else laid.at
+    moved_from = watch.began if placement is None else placement.at
     before = since = 0  # how much later the calendar is read than it stands, before that instant and from it on
     totals, stretches = watch.totals, list(watch.stretches(cuts.upto))
     if totals is not None and totals.until <= cuts.upto:
         # The first stretch that is kept may have begun before the last that is added up was known to have ended.
         end = min(totals.until, stretches[0][0]) if stretches else totals.until
         counted = totals.spent(False, clock, calendar, watch.began)
-        if laid is not None:
-            counted = calendar.measure(watch.began, watch.began + min(totals.ran, laid.ran))
+        if placement is not None:
+            counted = calendar.measure(watch.began, watch.began + min(totals.ran, placement.ran))
             before = end - watch.began - totals.ran
             if moved_from < end:
-                counted += calendar.measure(moved_from, moved_from + max(totals.ran - laid.ran, 0))
-                since = end - moved_from - max(totals.ran - laid.ran, 0)
+                counted += calendar.measure(moved_from, moved_from + max(totals.ran - placement.ran, 0))
+                since = end - moved_from - max(totals.ran - placement.ran, 0)
         note = "events that are not kept any more"
         found.append(Span(start=watch.began, end=end, kind=SpanKind.RUNNING, counted=counted, note=note))
     edges, measure = (*cuts.why, cuts.until, moved_from), _Measure(clock, calendar, cuts)
@@ -77,7 +77,7 @@ def spans(
         kind = _KIND_OF_PHASE[phase]
         for low, high in pairwise(sorted({start, end, *(edge for edge in edges if start < edge < end)})):
             found += _split(low, high, kind, measure, before if low < moved_from else since)
-        if laid is not None and phase != RUNNING:
+        if placement is not None and phase != RUNNING:
             before += max(min(end, moved_from) - start, 0)
             since += max(end - max(start, moved_from), 0)
     return _without(found, set_aside) if set_aside else found

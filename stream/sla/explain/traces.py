@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stream.sla.policy.resolve import ResolvedLadder
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.escalation_state import EscalationState
-    from stream.sla.ticket.stopwatch import Laid, Stopwatch
+    from stream.sla.ticket.stopwatch import Placement, Stopwatch
 
 Key = tuple[str, str, int]
 """Commitment or ladder, metric row, cycle."""
@@ -73,7 +73,7 @@ class LevelTarget(NamedTuple):
     clock: Clock
     micros: int | None
     """The reading of the stopwatch, where it is one that decides."""
-    laid: Laid | None = None
+    placement: Placement | None = None
     """As in ``Stopwatch.elapsed``."""
 
     @staticmethod
@@ -82,24 +82,24 @@ class LevelTarget(NamedTuple):
     ) -> LevelTarget:
         """``commitment_state``: of the commitment that the ladder stands on, if it stands on one."""
         calendar = resolved_ladder.calendar
-        laid = None if commitment_state is None else commitment_state.laid(watch)
+        placement = None if commitment_state is None else commitment_state.placement(watch)
         if threshold.kind is ThresholdKind.USED:
             amount = resolve(threshold.duration, calendar, watch.began)
             micros = amount.micros if amount.micros < NEVER else None
             return LevelTarget(
-                resolved_ladder, threshold, amount.clock, micros, laid if amount.clock is Clock.BUSINESS else None
+                resolved_ladder, threshold, amount.clock, micros, placement if amount.clock is Clock.BUSINESS else None
             )
         if commitment_state is None or (allowance := commitment_state.allowance) is None:
             return LevelTarget(resolved_ladder, threshold, Clock.BUSINESS, None)
         clock = commitment_state.clock
         if threshold.kind is ThresholdKind.SHARE:
-            return LevelTarget(resolved_ladder, threshold, clock, commitment_state.share(threshold.per_mille), laid)
+            return LevelTarget(resolved_ladder, threshold, clock, commitment_state.share(threshold.per_mille), placement)
         amount = resolve(threshold.duration, calendar, watch.began)
         relative = threshold.duration is not None and threshold.duration.delay is not None
         if relative or amount.clock is not clock:
-            return LevelTarget(resolved_ladder, threshold, clock, None, laid)
+            return LevelTarget(resolved_ladder, threshold, clock, None, placement)
         signed = amount.micros if threshold.kind is ThresholdKind.AFTER else -amount.micros
-        return LevelTarget(resolved_ladder, threshold, clock, max(allowance + signed, 0), laid)
+        return LevelTarget(resolved_ladder, threshold, clock, max(allowance + signed, 0), placement)
 
 
 @dataclass(slots=True)

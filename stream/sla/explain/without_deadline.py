@@ -84,9 +84,10 @@ class WithoutDeadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     condition: str = ""
     """In words, as ``breachwatch diff`` writes conditions."""
     fields: tuple[tuple[str, str], ...] = ()
-    """What the ticket has in the fields that the condition reads."""
+    """The ticket's values of the fields that the condition reads."""
     since: int | None = None
-    """When the ticket was erased, deleted or merged; from when on the version of the policy holds (epoch microseconds)."""
+    """The instant at which the ticket was erased, deleted or merged, or from which the version of the policy holds (epoch
+    microseconds)."""
 
 
 def without_deadline(ticket: Ticket, policies: PolicySet) -> tuple[WithoutDeadline, ...]:

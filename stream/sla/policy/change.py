@@ -1,4 +1,4 @@
-"""What one set of policies changes about another: names, metric rows, and versions that a newer set leaves out.
+"""The changes from one set of policies to another: names, metric rows, and versions that a newer set leaves out.
 
 Rules:
 

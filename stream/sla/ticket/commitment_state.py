@@ -1,4 +1,4 @@
-"""A promise laid over a stopwatch: its target, its deadline, its warnings and its verdict.
+"""The state of a commitment on a stopwatch: its target, its deadline, its warnings and its verdict.
 
 The stopwatch knows how long; this knows how long is too long. Rules:
 
@@ -24,7 +24,7 @@ from mypy_extensions import mypyc_attr
 
 from stream.sla.calendar.duration import NEVER, Clock
 from stream.sla.policy.terms import NO_COMMITMENT_TERMS, ON_WALL, CommitmentTerms
-from stream.sla.ticket.stopwatch import Laid
+from stream.sla.ticket.stopwatch import Placement
 
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
@@ -198,17 +198,17 @@ class CommitmentState:
 
     def elapsed(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
         """Microseconds used by the cycle up to ``at``, as the target counts them."""
-        return watch.elapsed(self.terms.clock, calendar, at, self.laid(watch))
+        return watch.elapsed(self.terms.clock, calendar, at, self.placement(watch))
 
-    def laid(self, watch: Stopwatch) -> Laid | None:
+    def placement(self, watch: Stopwatch) -> Placement | None:
         """The place on the calendar at which the time that ran is counted, if pauses move the target by their length on the
         wall; else ``None``."""
         if not self.terms.wall_pauses:
             return None
         adjustment = self.adjustment
         if adjustment is None or adjustment.rebased_at is None:
-            return Laid(watch.began, 0)
-        return Laid(adjustment.rebased_at, adjustment.rebase_ran)
+            return Placement(watch.began, 0)
+        return Placement(adjustment.rebased_at, adjustment.rebase_ran)
 
     def paused_for(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
         """Microseconds the cycle was paused up to ``at``, as the target counts them."""

@@ -140,11 +140,11 @@ class Totals(NamedTuple):
         return calendar.measure(began, self.until) * wall // max(self.until - began, 1)
 
 
-class Laid(NamedTuple):
+class Placement(NamedTuple):
     """The place on a calendar at which the running time of a stopwatch is counted, if pauses move a target by their length on
     the wall.
 
-    It is laid in two pieces: what ran before ``at`` from the beginning of the cycle on, and the rest from ``at`` on. So pauses
+    It is counted in two pieces: what ran before ``at`` from the beginning of the cycle on, the rest from ``at`` on. So pauses
     before ``at`` do not move what counts from ``at``.
     """
 
@@ -291,16 +291,18 @@ class Stopwatch:
             return before
         return tuple([(start, min(end, until)) for start, end in before if start < until])
 
-    def elapsed(self, clock: Clock, calendar: Calendar, at: int, laid: Laid | None = None) -> int:
+    def elapsed(self, clock: Clock, calendar: Calendar, at: int, placement: Placement | None = None) -> int:
         """Microseconds used by the present cycle up to ``at``, on that clock.
 
-        ``laid``: each pause moves what follows by its length on the wall.
+        ``placement``: each pause moves what follows by its length on the wall.
         """
-        if laid is not None:
+        if placement is not None:
             ran = self.elapsed(_WALL, calendar, at)
-            if ran <= laid.ran:
+            if ran <= placement.ran:
                 return calendar.measure(self.began, self.began + ran)
-            return self._laid_before(laid, calendar) + calendar.measure(laid.at, laid.at + ran - laid.ran)
+            return self._counted_before(placement, calendar) + calendar.measure(
+                placement.at, placement.at + ran - placement.ran
+            )
         if not self.ran and self.totals is None:  # ``spent`` written out: most are read in their first stretch
             if self.phase != RUNNING or self.since >= at:
                 return 0
@@ -310,9 +312,9 @@ class Stopwatch:
             total += calendar.measure(start, end) if clock is _BUSINESS else end - start
         return total
 
-    def _laid_before(self, laid: Laid, calendar: Calendar) -> int:
-        """Business time used at ``laid.at``."""
-        return calendar.measure(self.began, self.began + laid.ran) if laid.ran else 0
+    def _counted_before(self, placement: Placement, calendar: Calendar) -> int:
+        """Business time used at ``placement.at``."""
+        return calendar.measure(self.began, self.began + placement.ran) if placement.ran else 0
 
     def paused_for(self, clock: Clock, calendar: Calendar, at: int) -> int:
         """Microseconds the present cycle was paused up to ``at``, on that clock."""
@@ -330,26 +332,26 @@ class Stopwatch:
         calendar: Calendar,
         not_before: int = 0,
         strict: bool = False,
-        laid: Laid | None = None,
+        placement: Placement | None = None,
     ) -> int | None:
         """The instant at which ``used`` microseconds are used up; ``None`` while that is not in sight (paused, stopped, or on a
         calendar that is not open that long any more).
 
         Used up exactly when a stretch ends by a pause counts as not yet used up: the instant is then the next resumption,
         so that a pause at the very deadline is in time. The same goes for ``not_before``, the instant before which it is not
-        reached. ``strict``: used up at the end of a stretch counts as used up. ``laid``: as in ``elapsed``; pauses move
+        reached. ``strict``: used up at the end of a stretch counts as used up. ``placement``: as in ``elapsed``; pauses move
         ``not_before`` as well.
         """
-        if laid is not None:
-            before = self._laid_before(laid, calendar)
-            end = calendar.after(self.began, used) if used <= before else calendar.after(laid.at, used - before)
+        if placement is not None:
+            before = self._counted_before(placement, calendar)
+            end = calendar.after(self.began, used) if used <= before else calendar.after(placement.at, used - before)
             if end is None:
                 return None
-            ran = end - self.began if used <= before else end - laid.at + laid.ran
-            if not_before >= laid.at:
-                ran = max(ran, not_before - laid.at + laid.ran)
+            ran = end - self.began if used <= before else end - placement.at + placement.ran
+            if not_before >= placement.at:
+                ran = max(ran, not_before - placement.at + placement.ran)
             elif not_before:
-                ran = max(ran, min(not_before - self.began, laid.ran))
+                ran = max(ran, min(not_before - self.began, placement.ran))
             return self.reaches(ran, _WALL, calendar, 0, strict)
         left = used
         if self.totals is not None:

@@ -36,7 +36,7 @@ def mark(
 
     ``passed``: also where it was reached before the present stretch of the stopwatch began; otherwise not before that.
     """
-    laid = commitment_state.laid(watch)
+    placement = commitment_state.placement(watch)
     if threshold.kind is _SHARE:
         used = commitment_state.share(threshold.per_mille)
         allowed = commitment_state.allowance
@@ -44,14 +44,14 @@ def mark(
             return None
         # All of the target, or more: no sooner than the deadline.
         not_before = commitment_state.adjusted.not_before if used >= allowed else 0
-        return watch.reaches(used, commitment_state.clock, calendar, not_before, False, laid)
+        return watch.reaches(used, commitment_state.clock, calendar, not_before, False, placement)
     if threshold.kind is _USED:
         reset_at = commitment_state.adjusted.reset_at
         amount = resolve(threshold.duration, calendar, watch.began if reset_at is None else reset_at)
         if amount.clock is not _BUSINESS:
-            laid = None
-        before = 0 if reset_at is None else watch.elapsed(amount.clock, calendar, reset_at, laid)
-        return watch.reaches(before + amount.micros, amount.clock, calendar, amount.not_before, False, laid)
+            placement = None
+        before = 0 if reset_at is None else watch.elapsed(amount.clock, calendar, reset_at, placement)
+        return watch.reaches(before + amount.micros, amount.clock, calendar, amount.not_before, False, placement)
     if threshold.duration is not None and threshold.duration.delay is not None:  # so many business days after the deadline
         due = commitment_state.due
         ended = None if due is None else threshold.duration.delay.end(calendar, due)
@@ -63,7 +63,7 @@ def mark(
         return None
     if amount.clock is commitment_state.clock:
         # The same clock: so much of the target left, or so much more used. Pauses are then counted exactly.
-        return watch.reaches(max(allowance + signed, 0), amount.clock, calendar, 0, False, laid)
+        return watch.reaches(max(allowance + signed, 0), amount.clock, calendar, 0, False, placement)
     if commitment_state.due is None:
         return None
     if amount.clock is _BUSINESS:

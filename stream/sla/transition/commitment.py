@@ -242,7 +242,12 @@ class CommitmentMachine:
             if allowed is not None:
                 not_before = commitment_state.adjusted.not_before
                 deadline = old_watch.reaches(
-                    allowed - extension, commitment_state.clock, before, not_before, False, commitment_state.laid(old_watch)
+                    allowed - extension,
+                    commitment_state.clock,
+                    before,
+                    not_before,
+                    False,
+                    commitment_state.placement(old_watch),
                 )
         commitment_state.cycle = watch.cycle
         if rebases:
@@ -347,7 +352,7 @@ class CommitmentMachine:
                 self.resolved.calendar,
                 0 if adjustment is None else adjustment.not_before,
                 self.resolved.strict,
-                commitment_state.laid(self.watch) if terms.wall_pauses else None,
+                commitment_state.placement(self.watch) if terms.wall_pauses else None,
             )
 
     def look_ahead(self) -> None:
@@ -400,7 +405,7 @@ class CommitmentMachine:
         else:
             calendar = calendar_of(commitment_state, emitter.calendars, emitter.timeline.known)
         # ``commitment_state.elapsed`` and ``paused_for``, written out.
-        elapsed = watch.elapsed(terms.clock, calendar, at, commitment_state.laid(watch) if terms.wall_pauses else None)
+        elapsed = watch.elapsed(terms.clock, calendar, at, commitment_state.placement(watch) if terms.wall_pauses else None)
         paused = watch.paused_for(terms.pause_clock, calendar, at)
         promised = terms.target
         if adjustment is not None:

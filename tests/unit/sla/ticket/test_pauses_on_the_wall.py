@@ -15,7 +15,7 @@ from stream.sla.explain.explanation import SpanKind
 from stream.sla.explain.terms import Term
 from stream.sla.policy.policy import OnChange
 from stream.sla.policy.timeline import Deployments
-from stream.sla.ticket.stopwatch import Laid, Signal, Stopwatch
+from stream.sla.ticket.stopwatch import Placement, Signal, Stopwatch
 from tests.unit.sla.given import HOUR, Life, by_priority, changed, commitment, created, ladder, policy_set, run, share, used
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def test_the_time_that_a_stopwatch_ran_is_counted_on_the_calendar_from_its_start
     for signal, hour in ((Signal.START, 8), (Signal.PAUSE, 12), (Signal.RESUME, 30), (Signal.STOP, 40)):
         watch.take(signal, hour * HOUR)
 
-    assert watch.elapsed(Clock.BUSINESS, OFFICE, 40 * HOUR, Laid(8 * HOUR, 0)) == 8 * HOUR  # 08:00 to 22:00
-    assert [watch.reaches(n * HOUR, Clock.BUSINESS, OFFICE, 0, False, Laid(8 * HOUR, 0)) for n in (1, 3, 4, 7)] == [
+    assert watch.elapsed(Clock.BUSINESS, OFFICE, 40 * HOUR, Placement(8 * HOUR, 0)) == 8 * HOUR  # 08:00 to 22:00
+    assert [watch.reaches(n * HOUR, Clock.BUSINESS, OFFICE, 0, False, Placement(8 * HOUR, 0)) for n in (1, 3, 4, 7)] == [
         10 * HOUR,
         30 * HOUR,
         31 * HOUR,

@@ -1,4 +1,4 @@
-"""What is laid on a ticket, what is withdrawn from it, and which version of a policy has the say."""
+"""The commitments that begin on a ticket, those that are withdrawn, and the version of the policy that decides."""
 
 from __future__ import annotations
 
