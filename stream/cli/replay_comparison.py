@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from stream.cli.counting import many
+from stream.cli.replay_summary import aligned
 from stream.runtime.outcome_changes import COMPARED
 from stream.wire.instants import format_instant
 
@@ -56,9 +57,7 @@ class Comparison:
         if not rows:
             return last
         rows.insert(0, [*_NAMES, *(outcome.replace("_", " ") for outcome in COMPARED), "% met", "changed"])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(one, widths, strict=True)).rstrip() for one in rows]
-        return "\n".join([*lines, last])
+        return "\n".join([*aligned(rows), last])
 
     def as_json(self) -> str:
         """One line for programs, with the same facts."""

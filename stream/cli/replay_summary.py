@@ -10,6 +10,8 @@ from stream.cli.counting import many
 from stream.runtime.outcomes import OUTCOMES, Counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from stream.runtime.backtest_slice import Totals
 
 _NAMES: Final = len(Counted._fields)
@@ -32,8 +34,7 @@ def as_table(totals: Totals, refused: Counter[str], effects: int) -> str:
     if not rows:
         return read
     rows.insert(0, [*Counted._fields, *(outcome.replace("_", " ") for outcome in OUTCOMES), "% met"])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join([*(_aligned(row, widths) for row in rows), read])
+    return "\n".join([*aligned(rows), read])
 
 
 def as_json(totals: Totals, refused: Counter[str], effects: int) -> str:
@@ -54,10 +55,13 @@ def as_json(totals: Totals, refused: Counter[str], effects: int) -> str:
     )
 
 
-def _aligned(row: list[str], widths: list[int]) -> str:
-    cells = [cell.ljust(width) for cell, width in zip(row[:_NAMES], widths[:_NAMES], strict=True)]
-    cells += [cell.rjust(width) for cell, width in zip(row[_NAMES:], widths[_NAMES:], strict=True)]
-    return "  ".join(cells).rstrip()
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the rows as lines: columns of names to the left, columns of numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row[:_NAMES], widths[:_NAMES], strict=True)]
+        cells += [cell.rjust(width) for cell, width in zip(row[_NAMES:], widths[_NAMES:], strict=True)]
+        yield "  ".join(cells).rstrip()
 
 
 def _by_row(totals: Totals) -> list[tuple[Counted, Counter[str]]]:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     Command = TypeVar("Command", bound="Callable[..., Any]")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MINUTE: Final = 60_000_000
+_SECOND: Final = 1_000_000
+_MINUTE: Final = 60 * _SECOND
 _LOCAL: Final = "local"
 
 _STYLES: Final[dict[Kind, dict[str, Any]]] = {
@@ -116,8 +117,8 @@ def _details(effect: Effect, clock: Clock) -> Iterator[str]:
     yield effect.reason
     if effect.retracts:
         yield f"takes back {effect.retracts_kind or ''} {effect.retracts}"
-    if effect.detected_at - effect.at > _MINUTE:
-        yield f"detected {length(effect.detected_at - effect.at)} later"
+    if (later := effect.detected_at - effect.at) > _MINUTE:
+        yield f"detected {length(later - later % _SECOND)} later"
     if effect.late:
         yield "late"
     if effect.provisional:

@@ -268,7 +268,7 @@ def test_a_comparison_lists_each_commitment_with_another_outcome(tmp_path: Path)
         "after": {"met": 1, "breached": 3, "cancelled": 0, "open": 0, "not_counted": 0, "met_share": 0.25},
         "changed": 2,
     }
-    assert "desk    resolution  p1        3 -> 1  1 -> 3    0          0     0            75.0 -> 25.0  2" in table.stderr
+    assert "desk    resolution  p1        3 -> 1    1 -> 3          0     0            0  75.0 -> 25.0        2" in table.stderr
     assert table.stderr.count("not JSON") + table.stderr.count("recorded.jsonl:10: ") == 1
     assert CliRunner().invoke(main, [*arguments, "--jobs", "2"]).stdout == table.stdout
     assert "cannot be standard input" in CliRunner().invoke(main, ["replay", "-", *arguments[2:]]).stderr

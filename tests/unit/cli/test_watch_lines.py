@@ -108,7 +108,7 @@ def test_a_line_states_the_team_the_roles_what_is_taken_back_and_every_doubt() -
     effect = effect_of(
         Kind.RAISED,
         at=AT,
-        detected_at=AT + 3_600_000_000,
+        detected_at=AT + 3_600_123_456,
         ladder="late",
         level="lead",
         assign_to="tier 2",
