@@ -92,7 +92,7 @@ class Notify:
         self.process.wait()
 
     def ready(self) -> Self:
-        until(lambda: self.page("readyz").startswith("2 destinations"), f"ready: {self.log.read_text('utf-8')}")
+        until(lambda: self.page("readyz").startswith("served: "), f"ready: {self.log.read_text('utf-8')}")
         return self
 
     def page(self, name: str) -> str:
