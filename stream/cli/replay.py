@@ -104,7 +104,8 @@ def command(
 
     The events set the time, as for a worker with --clock event, and no ticket expires. Effects are written to standard output
     as JSON lines. The output is identical in every run and for any number of processes. Refused records are printed to standard
-    error, followed by a summary: what became of the commitments, by policy, commitment and priority.
+    error, followed by a summary: what became of the commitments, by policy, commitment and priority. If every line is refused,
+    the exit status is 1.
 
     With --compare the events are judged twice: by --policies or --deployments (before), and by --compare (after). Each
     commitment with another outcome is a JSON line, and the summary has the counts of both.
@@ -146,6 +147,7 @@ def command(
         raise click.ClickException(str(error)) from error
     sys.stdout.buffer.flush()
     click.echo(as_json(totals, refused, effects) if form == "json" else as_table(totals, refused, effects), err=True)
+    _fail_without_events(file, refused.total(), last)
 
 
 def _compare(engines: tuple[MakeEngine, MakeEngine], replayed: Replayed, form: str) -> None:
@@ -154,7 +156,7 @@ def _compare(engines: tuple[MakeEngine, MakeEngine], replayed: Replayed, form: s
     if str(file) == "-":
         raise click.UsageError("FILE is read twice and cannot be standard input: write it to a file")
     changes = OutcomeChanges()
-    last, read, name = 0, None, "before"
+    last, refused, read, name = 0, 0, None, "before"
     progress = Progress(lambda: f"replay {name}: {many(last, 'line')}{share(read)}")
     try:
         with stoppable(lambda: "nothing is compared yet; a comparison begins at the start again"), progress:
@@ -164,6 +166,7 @@ def _compare(engines: tuple[MakeEngine, MakeEngine], replayed: Replayed, form: s
                         add(map(decode_effect, part.output.splitlines()))
                         last, read = part.last, lines.share
                         for line, text in part.refusals if name == "before" else ():
+                            refused += 1
                             progress.echo(f"{file}:{line}: {text}")
                         progress.update()
     except (PolicyError, ExportError, LinesError) as error:
@@ -172,3 +175,10 @@ def _compare(engines: tuple[MakeEngine, MakeEngine], replayed: Replayed, form: s
     write(b"".join([change_line(change) for change in compared.changed]))
     sys.stdout.buffer.flush()
     click.echo(compared.as_json() if form == "json" else compared.as_table(), err=True)
+    _fail_without_events(file, refused, last)
+
+
+def _fail_without_events(file: Path, refused: int, lines: int) -> None:
+    """Raises ClickException if all lines of a file are refused: it is hardly the file that was meant."""
+    if refused and refused == lines:
+        raise click.ClickException(f"{file}: every line is refused, so nothing was replayed")

@@ -178,6 +178,18 @@ def test_a_missing_or_damaged_file_is_an_error_that_names_it(tmp_path: Path) -> 
     assert "cut.jsonl.gz: the file is damaged or cut short" in cut.stderr
 
 
+@pytest.mark.parametrize("options", [(), ("--compare", "starter")])
+def test_a_file_of_which_every_line_is_refused_is_an_error(options: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "feed.jsonl").write_bytes(b"\n".join(feed(1)))
+    (tmp_path / "policy.yaml").write_text("policies:\n  - policy: shop\n", "utf-8")
+
+    assert replay_of(tmp_path / "feed.jsonl", *options).exit_code == 0
+    found = replay_of(tmp_path / "policy.yaml", *options)
+
+    assert found.exit_code == 1
+    assert "policy.yaml: every line is refused, so nothing was replayed" in found.stderr
+
+
 def test_a_history_of_one_event_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "feed.jsonl").write_bytes(b"")
 
