@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PASSWORD = "pass-4711"
 ROOT = Path(__file__).parents[2]
 STREAM = [sys.executable, "-m", "stream"]
+WORKER = ["worker", "--policies", "starter", "--metrics-port", "0"]
 
 
 class Guarded(Broker):
@@ -132,7 +133,7 @@ def test_commands_and_workers_log_in_and_never_show_the_password(guarded: Guarde
     assert PASSWORD not in log.read_text("utf-8")
 
 
-@pytest.mark.parametrize("command", [["topics", "check"], ["publish", "demo"], ["worker", "--policies", "starter"]])
+@pytest.mark.parametrize("command", [["topics", "check"], ["publish", "demo"], WORKER])
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [

@@ -210,7 +210,7 @@ def test_the_token_of_a_file_is_read_again_for_each_connection(guarded: TokenBro
         until(lambda: _started(guarded, topics) == [1], "the ticket is processed")
 
 
-COMMANDS = (["topics", "check"], ["publish", "demo"], ["worker", "--policies", "starter"])
+COMMANDS = (["topics", "check"], ["publish", "demo"], ["worker", "--policies", "starter", "--metrics-port", "0"])
 
 
 @pytest.mark.parametrize("command", COMMANDS)

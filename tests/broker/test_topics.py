@@ -208,7 +208,7 @@ def test_no_command_creates_a_topic_by_asking_for_it(broker: str, tmp_path: Path
     stream = [sys.executable, "-m", "stream"]
     for command, missing in (
         (["topics", "check", *where], "ticket-events"),
-        (["worker", "--policies", "starter", *where], "ticket-events"),
+        (["worker", "--policies", "starter", "--metrics-port", "0", *where], "ticket-events"),
         (["deploy", "--dry-run", "starter", *where], "asked-policies"),
         (["deploy", "--list", *where], "asked-policies"),
         (["publish", *where[:2], *where[4:], str(feed)], "ticket-events"),

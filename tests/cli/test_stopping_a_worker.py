@@ -24,6 +24,7 @@ def waiting(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A worker without a broker, and its log."""
     log = tmp_path / "worker.log"
     command = [sys.executable, "-m", "stream", "worker", "--broker", f"127.0.0.1:{free_port()}", "--policies", "starter"]
+    command += ["--metrics-port", "0"]
     with log.open("wb") as output:
         worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=ROOT)
     try:
