@@ -177,7 +177,7 @@ def test_the_codes_are_shown_by_the_command_and_on_the_page() -> None:
         ("test - --policies tests/stories/policies", "tests/stories/answers.yaml"),
         ("diff - starter", "stream/policies/starter.yaml"),
         ("calendar open --at 2026-03-02 --policies -", "stream/policies/starter.yaml"),
-        ("replay schemas/examples/ticket-event/valid/feed.tick.json --policies - --jobs 2", "stream/policies/starter.yaml"),
+        ("replay tests/feeds/chatwoot/events.jsonl --policies - --jobs 2", "stream/policies/starter.yaml"),
         ("feed check -", "stream/feeds/mappings/rt.yaml"),
         ("feed try - tests/feeds/rt/payloads/012-status.json", "stream/feeds/mappings/rt.yaml"),
         ("feed try rt -", "tests/feeds/rt/payloads/012-status.json"),
