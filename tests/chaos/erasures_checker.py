@@ -52,17 +52,21 @@ def _emitted(topic: list[Stored], asked: dict[str, str]) -> Iterator[str]:
 
     What is unconfirmed is taken back because of the erasure, and then stated again with the cause that it had.
     """
-    ended: dict[str, set[str]] = {}
+    taken_back: dict[str, set[str]] = {}
+    """Erased ticket to the effects, without their revisions, that are to be stated again."""
     for stored in topic:
         effect = decode_effect(stored.value or b"")
         if effect.ticket not in asked:
             continue
-        again = ended.get(effect.ticket, set())
         if effect.cause == asked[effect.ticket]:
-            ended.setdefault(effect.ticket, again).update({stem_of(effect.retracts)} if effect.retracts else ())
-        elif stem_of(effect.id) in again:
-            again.remove(stem_of(effect.id))
-        elif effect.ticket in ended:
+            again = taken_back.setdefault(effect.ticket, set())
+            if effect.retracts:
+                again.add(stem_of(effect.retracts))
+        elif effect.ticket not in taken_back:
+            continue  # from before the erasure
+        elif stem_of(effect.id) in taken_back[effect.ticket]:
+            taken_back[effect.ticket].remove(stem_of(effect.id))
+        else:
             yield f"erased: {effect.kind} of {effect.ticket}, {effect.id}, follows its erasure ({stored.place})"
-        if effect.ticket in ended and not effect.fields.keys() <= set(SHOWN):
+        if not effect.fields.keys() <= set(SHOWN):
             yield f"erased: {effect.kind} of {effect.ticket}, {effect.id}, shows {sorted(effect.fields)} ({stored.place})"
