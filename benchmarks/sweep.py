@@ -75,6 +75,7 @@ class Broker:
         self.emitted_ids: set[bytes] = set()
         self.woken_until: dict[bytes, int] = {}
         self.deployed: dict[bytes, int] = {}
+        self.recovered = True
         self.unaffected = unaffected
         self.bytes_of_unaffected = 0
         self.moved = 0
@@ -96,6 +97,9 @@ class Broker:
 
     def committed(self, *_: Any) -> int:
         return 0
+
+    def may_be_forgotten(self) -> bool:
+        return False
 
     async def write(self, what: Mapping[Any, Any], *checkpoint: Checkpoint) -> None:
         if checkpoint:
@@ -314,7 +318,7 @@ async def together(affected: list[bytes], unaffected: list[bytes], policies: Pol
 async def news(worker: Worker, tasks: list[PartitionTask], rate: int) -> None:
     """New tickets at an even pace, until cancelled."""
     fields: Any = {"contract": "priority-support", "sender": "registered", "priority": "p4", "channel": "phone"}
-    began, sent = time.perf_counter(), 0
+    began, sent, offsets = time.perf_counter(), 0, [0] * PARTITIONS
     while True:
         records: list[list[Any]] = [[] for _ in range(PARTITIONS)]
         while sent < (time.perf_counter() - began) * rate:
@@ -322,9 +326,10 @@ async def news(worker: Worker, tasks: list[PartitionTask], rate: int) -> None:
             event = Event(at=wall(), id=f"n{sent}", type="ticket.created", source="desk", fields=fields)
             value, number = encode_event(key.decode(), event), partition_of(key)
             record: Any = ConsumerRecord(
-                "ticket-events", number, sent, wall() // 1_000, 0, key, value, None, len(key), len(value), ()
+                "ticket-events", number, offsets[number], wall() // 1_000, 0, key, value, None, len(key), len(value), ()
             )
             records[number].append(record)
+            offsets[number] += 1
             sent += 1
         for task, some in zip(tasks, records, strict=True):
             if some:

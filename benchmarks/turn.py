@@ -65,6 +65,7 @@ class _Nowhere:
         self.emitted_ids: set[bytes] = set()
         self.woken_until: dict[bytes, int] = {}
         self.deployed: dict[bytes, int] = {}
+        self.recovered = True
 
     def finished(self, end: int, *, live: bool) -> None:
         pass
