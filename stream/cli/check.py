@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import click
 
 from stream.cli import completing
-from stream.cli.counting import many
 from stream.cli.exit_codes import FAILED
 from stream.documents.document import DocumentError, Problem, Severity
 from stream.feeds.mapping import load
@@ -19,6 +18,7 @@ from stream.language.lint_fields import Carried
 from stream.language.policies import ALWAYS_OPEN, check
 from stream.runtime.settings import CONFIG_FILE, ENTRIES, SettingsError, variable
 from stream.runtime.settings_sources import read_file
+from stream.wire.counting import many
 from stream.wire.decode import read
 from stream.wire.incoming import Incoming
 from stream.wire.lines import LinesError, open_lines

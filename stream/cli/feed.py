@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from stream.cli import completing
-from stream.cli.counting import many
 from stream.cli.exit_codes import FAILED, WRONG
 from stream.cli.feed_retry import command as retry
 from stream.cli.payload_files import PayloadFileError, payloads
@@ -23,6 +22,7 @@ from stream.documents.readers import suggestion
 from stream.feeds.mapping import Checked, Delivery, check, load, mapping_file, shipped
 from stream.feeds.reading import read
 from stream.pull.apis import NAMES as APIS
+from stream.wire.counting import many
 from stream.wire.printable import printable
 
 if TYPE_CHECKING:

@@ -89,12 +89,10 @@ def test_json_has_the_same_content(run: Callable[..., Result]) -> None:
 def test_a_file_that_does_not_exist_is_answered_with_the_nearest_and_with_those_that_ship(
     run: Callable[..., Result], name: str, meant: str
 ) -> None:
+    missing = "there is no such file, and no such policy ships with breachwatch"
+    there = "there are: baar, batoi, botpenguin, starter"
     result = run(name, good=GOOD)
-    assert (result.exit_code, result.output.splitlines()[0]) == (
-        1,
-        f"{name}: there is no such file, and no such policy ships with breachwatch{meant}; "
-        "there are: baar, batoi, botpenguin, starter",
-    )
+    assert (result.exit_code, result.output.splitlines()[0]) == (1, f"{name}: {missing}{meant}; {there}")
 
 
 def test_the_problem_of_a_file_that_does_not_exist_has_no_line_in_json(run: Callable[..., Result]) -> None:
