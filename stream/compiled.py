@@ -46,7 +46,7 @@ class Finder:
             for file in folder.rglob(f"*{_SUFFIX}")
         }
 
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:  # noqa: ARG002
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:  # noqa: ARG002  the signature is Python's
         file = self._files.get(name)
         if file is None:
             return None
