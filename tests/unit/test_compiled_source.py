@@ -121,9 +121,10 @@ def test_a_build_that_was_interrupted_is_not_used(checkout: Path, monkeypatch: p
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(zipfile.ZipFile, "extractall", interrupt)
-        built(checkout)
+        with pytest.raises(KeyboardInterrupt):
+            built(checkout)
     use(checkout)
     assert finders() == []
 
