@@ -152,6 +152,13 @@ def test_every_command_of_a_page_has_subcommands_and_options_that_exist(page: Pa
     assert {command: unknown(command) for command in commands(page) if unknown(command)} == {}
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_command_of_a_page_takes_a_folder_for_a_policy_file(page: Path) -> None:
+    others = [command for command in commands(page) if not command.startswith("breachwatch test ")]
+
+    assert [command for command in others if re.search(r"--policies[ =]\S+/(\s|$)", command)] == []
+
+
 def test_the_commands_of_pages_are_found_and_their_mistakes_too() -> None:
     assert sum(len(commands(page)) for page in PAGES) > 100
     assert unknown("breachwatch worker --policys x") == "--policys"
