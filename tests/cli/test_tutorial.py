@@ -26,7 +26,7 @@ SHELLS = ("console", "sh", "bash")
 FOLLOWED = ("README.md", "docs/start/first-policy.md", "docs/guides/compare-policies.md", "docs/guides/connect-a-helpdesk.md")
 WALKED = [ROOT / "README.md", *sorted((ROOT / "docs/start").glob("*.md")), *sorted((ROOT / "docs/guides").glob("*.md"))]
 PAGES = [*WALKED, *sorted((ROOT / "docs/concepts").glob("*.md")), *sorted((ROOT / "docs/feeds").glob("*.md"))]
-PAGES += [ROOT / "docs/reference" / name for name in ("events.md", "calendars.md", "messages.md", "policy-language.md")]
+PAGES += sorted((ROOT / "docs/reference").glob("*.md"))
 PAGES += sorted((ROOT / "docs/runbooks").glob("*.md"))
 
 NOT_TYPED = {
