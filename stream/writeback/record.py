@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from stream.sla.effects import Kind
+from stream.sla.effects import KINDS, Kind
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
@@ -22,10 +22,11 @@ MOST_FACTS: Final = 64
 MOST_CYCLES: Final = 8
 """Of one commitment or ladder."""
 
-_ENDS: Final = frozenset({Kind.MET, Kind.MET_LATE, Kind.MEASURED, Kind.CANCELLED, Kind.ELAPSED, Kind.RELEASED})
-_NO_FACTS: Final = frozenset({Kind.EXTENSION_REFUSED, Kind.REFUSED})
+ENDS: Final = frozenset([kind for kind, spec in KINDS.items() if spec.decides and kind is not Kind.BREACHED]) | {Kind.RELEASED}
+"""They end a cycle. A breach does not: the commitment is open until it is fulfilled."""
+NO_FACTS: Final = frozenset({Kind.EXTENSION_REFUSED, Kind.REFUSED})
 """They report that something did not change."""
-_OVERRULED: Final = frozenset({Kind.PAUSED, Kind.RESUMED, Kind.REPEATED, Kind.WARNED})
+OVERRULED: Final = frozenset({Kind.PAUSED, Kind.RESUMED, Kind.REPEATED, Kind.WARNED})
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True):
@@ -56,7 +57,7 @@ class Course(msgspec.Struct):
     @property
     def over(self) -> bool:
         """It ended with a verdict, or its escalation was released."""
-        return self.last.kind in _ENDS
+        return self.last.kind in ENDS
 
     @property
     def breached(self) -> bool:
@@ -87,7 +88,7 @@ class TicketRecord(msgspec.Struct):
         self.policy, self.effect, self.at = effect.policy, effect.id, max(effect.at, self.at)
         if effect.retracts:
             self._retract(effect.retracts)
-        elif effect.kind not in _NO_FACTS:
+        elif effect.kind not in NO_FACTS:
             self._add(effect)
         return True
 
@@ -118,7 +119,7 @@ class TicketRecord(msgspec.Struct):
         # Facts of one instant stay in the order in which they were emitted, which is that of their causes.
         course.facts = sorted([each for each in course.facts if each.id != effect.id] + [fact], key=lambda each: each.at)
         if len(course.facts) > MOST_FACTS:
-            course.facts.remove(next((each for each in course.facts if each.kind in _OVERRULED), course.facts[0]))
+            course.facts.remove(next((each for each in course.facts if each.kind in OVERRULED), course.facts[0]))
 
     def _retract(self, id_: str) -> None:
         for course in self.courses:
