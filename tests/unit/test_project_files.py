@@ -71,8 +71,8 @@ PERMISSIVE = re.compile(r"MIT|BSD|Apache|MPL|Mozilla|PSF|Python Software Foundat
 
 def licence(name: str) -> str:
     found = importlib.metadata.metadata(name)
-    classifiers = [value for value in found.get_all("Classifier") or () if value.startswith("License ::")]
-    return found.get("License-Expression") or "; ".join(classifiers) or found.get("License") or ""
+    values = [value for key in ("License-Expression", "License", "Classifier") for value in found.get_all(key) or ()]
+    return "; ".join(value for value in values if not value.partition(" :: ")[2] or value.startswith("License ::"))
 
 
 def test_no_dependency_of_a_worker_restricts_what_it_is_used_for() -> None:
