@@ -168,8 +168,8 @@ def test_a_ticket_that_flaps_has_a_bounded_record() -> None:
     cycles = [of("next_response", Kind.STARTED, n, n, cycle=n) for n in range(1, 100)]
     found = record(RESOLUTION, BREACH, *pauses, *cycles)
 
-    assert max(len(course.facts) for course in found.courses) == MOST_FACTS
-    assert len([course for course in found.courses if course.name == "next_response"]) == MOST_CYCLES
+    assert max(len(cycle.facts) for cycle in found.cycles) == MOST_FACTS
+    assert len([cycle for cycle in found.cycles if cycle.name == "next_response"]) == MOST_CYCLES
     assert values(found)[Name.BREACHED]
     assert values(record(RESOLUTION, *pauses))[Name.STATE] == "paused"
 
