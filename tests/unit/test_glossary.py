@@ -17,6 +17,9 @@ from stream.sla.events import ERASURE, EVENT_TYPES
 ROOT = Path(__file__).parents[2]
 GLOSSARY = (ROOT / "docs/concepts/glossary.md").read_text("utf-8")
 
+DEFINED = re.compile(r"^ *(?:(?:async )?def |class )?(\w+)(?=\(| ?:| =)", re.MULTILINE)
+"""The names that a module defines, without the time that parsing the tests takes."""
+
 RETIRED = {
     "absences": "suspensions",
     "absorb": "update fields",
@@ -48,24 +51,23 @@ RETIRED = {
 """Words that the code no longer uses, each with the term that replaced it."""
 
 
-def parsed(folder: str) -> dict[Path, ast.Module]:
-    return {path: ast.parse(path.read_text("utf-8")) for path in sorted((ROOT / folder).rglob("*.py"))}
-
-
 @cache
 def modules() -> dict[Path, ast.Module]:
-    return parsed("stream")
+    return {path: ast.parse(path.read_text("utf-8")) for path in sorted((ROOT / "stream").rglob("*.py"))}
 
 
 @cache
 def words() -> dict[str, set[tuple[str, str]]]:
-    """Each word of a name to the files and names that have it: of the code, its tests and its benchmarks."""
+    """Each word of a name to the files and names that have it: all names of the code, and those that its tests define."""
     found: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
-    for folder in ("stream", "tests", "benchmarks", "schemas"):
-        for path, tree in parsed(folder).items():
-            for name in {path.stem, *_names(tree)}:
-                for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name):
-                    found[word.lower()].add((str(path.relative_to(ROOT)), name))
+    named = dict(identifiers())
+    for folder in ("tests", "benchmarks", "schemas"):
+        for path in (ROOT / folder).rglob("*.py"):
+            named[path] = set(DEFINED.findall(path.read_text("utf-8")))
+    for path, names in named.items():
+        for name in {path.stem, *names}:
+            for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name):
+                found[word.lower()].add((str(path.relative_to(ROOT)), name))
     return found
 
 
