@@ -86,17 +86,26 @@ bench: $(STAMP) $(if $(COMPILER),wheel) ## Run every benchmark and write docs/in
 schemas: $(STAMP) ## Make the JSON schemas of the topics from the structs that read and write them
 	$(BIN)/python -m schemas.build
 
+# Of a copy: while it works, mypyc takes pyproject.toml away, and what is edited meanwhile is not in the wheel. The copy is its
+# own, so that two builds at once do not meet. $(1) is done with the copy at $$copy and the wheel in $$copy/dist.
+define build
+	@set -e; copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; trap 'exit 1' INT TERM; \
+	cp -r stream pyproject.toml README.md LICENSE NOTICE "$$copy"; \
+	HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
+		--wheel-dir "$$copy/dist" "$$copy"; \
+	$(1)
+endef
+
 wheel: $(STAMP) ## Build dist/*.whl with the hot path as machine code: twice as fast; needs a C compiler
-	@# Of a copy: while it works, mypyc takes pyproject.toml away.
-	rm -rf dist && mkdir -p dist/source && cp -r stream pyproject.toml README.md LICENSE NOTICE dist/source
-	HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir dist dist/source
+	@echo "Compiling the hot path; this takes two minutes of CPU."
+	$(call build,rm -rf dist; mkdir dist; mv "$$copy"/dist/*.whl dist; ls dist/*.whl)
 
 compile: $(STAMP) ## Build the hot path for this checkout: its commands then take half the CPU; needs a C compiler and some minutes
 ifeq ($(COMPILER),)
 	@echo "a C compiler is missing (Debian: apt install gcc libc6-dev): the source is interpreted, which takes twice the CPU."
 else
-	@$(MAKE) --no-print-directory wheel
-	@$(BIN)/python -m stream.compiled dist/breachwatch-*.whl
+	@echo "Compiling the hot path; this takes two minutes of CPU."
+	$(call build,$(BIN)/python -P stream/compiled.py "$$copy"/dist/*.whl "$$copy")
 endif
 
 manifests: $(STAMP) ## Render and validate deploy/kubernetes from the Helm chart; wants helm

@@ -43,7 +43,7 @@ def life(number: int) -> list[Event]:
         ("ticket.changed", {"fields": {"status": "solved"}}),
     ]
     return [
-        Event(at=at + step * 9 * MINUTE, id=f"{number}-{step}", type=kind, source="bench", **rest)  # type: ignore[arg-type]
+        Event(at=at + step * 9 * MINUTE, id=f"{number}-{step}", type=kind, source="bench", **rest)  # type: ignore[arg-type]  # typed as text
         for step, (kind, rest) in enumerate(more)
     ]
 

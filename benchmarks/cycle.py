@@ -230,7 +230,7 @@ def worker(
         suspension_detector=elsewhere,
         passing=passing,
     )
-    written: Any = Outputs(outputs, 0, topics.rejected)  # type: ignore[arg-type]
+    written: Any = Outputs(outputs, 0, topics.rejected)  # type: ignore[arg-type]  # a fake
     for topic in (topics.breaches, topics.escalations, topics.rejected):
         written.found(topic, 0, 0)
     changes = Changelog(elsewhere, "bench-tickets-changelog", 0, changelog, elsewhere)  # type: ignore[arg-type]

@@ -106,7 +106,7 @@ def stock_faust(broker: str, group: str, topic: str) -> None:
             headers = {"ce_id": effect.id.encode(), "ce_type": effect.kind.encode(), "ce_source": b"/stock"}
             await said.send(key=key, value=encode_effect(effect), headers=headers)
 
-    @app.agent(source)  # type: ignore[untyped-decorator]
+    @app.agent(source)  # type: ignore[untyped-decorator]  # Faust ships no types
     async def judge(stream: Any) -> None:
         async for received in stream.events():
             key: bytes = received.key

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from stream.cli import completing
-from stream.cli.counting import many
 from stream.cli.options import instant, judged_by, judged_by_options, make_engine
 from stream.cli.output import write
 from stream.cli.progress import Progress, share
@@ -27,6 +26,7 @@ from stream.runtime import gc_tuning
 from stream.runtime.backtest import backtest
 from stream.runtime.outcome_changes import OutcomeChanges
 from stream.runtime.settings import ENTRIES
+from stream.wire.counting import many
 from stream.wire.effect import decode_effect
 from stream.wire.lines import LinesError, open_lines
 

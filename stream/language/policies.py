@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.documents.document import Document, PolicyError, Problem, Severity, Where, read_document
-from stream.documents.readers import items, read_name, section, shown, under
+from stream.documents.readers import items, read_name, section, shown, suggestion, under
 from stream.language.calendar_holidays import warn_of_local_days
 from stream.language.calendars import read_calendar
 from stream.language.lint import lint
@@ -115,7 +115,8 @@ def shipped(name: str) -> Path:
     """
     path = _SHIPPED / f"{name.removesuffix('.yaml')}.yaml"
     if path.name not in {file.name for file in _SHIPPED.glob("*.yaml")}:
-        raise ValueError(f"no policy {name!r} ships with breachwatch; there are: {', '.join(shipped_names())}")
+        there = shipped_names()
+        raise ValueError(f"no policy {name!r} ships with breachwatch{suggestion(name, there)}; there are: {', '.join(there)}")
     return path
 
 
@@ -140,11 +141,24 @@ def shipped_names() -> list[str]:
 
 def _read(name: str | Path) -> Document:
     path = policy_file(name)
-    if str(path) == "-" or path.exists() or path.suffix in _SUFFIXES:
-        return read_document(path)
+    try:
+        path.stat()
+    except FileNotFoundError:
+        if str(path) != "-":
+            return _missing(path)
+    except OSError:
+        pass  # the reader reports it
+    return read_document(path)
+
+
+def _missing(path: Path) -> Document:
+    """A file that does not exist, with those that may be meant."""
+    beside = [str(file) for file in path.parent.glob("*") if file.suffix in _SUFFIXES]
+    meant = suggestion(str(path), [*shipped_names(), *beside])
     document = Document(str(path))
-    there = ", ".join(shipped_names())
-    document.error((), f"there is no such file, and no such policy ships with breachwatch; there are: {there}")
+    document.unread(
+        f"there is no such file, and no such policy ships with breachwatch{meant}; there are: {', '.join(shipped_names())}"
+    )
     return document
 
 

@@ -117,6 +117,12 @@ def test_every_row_of_the_glossary_names_something_in_the_code() -> None:
     assert [row for row in rows if not row.endswith("` |")] == []
 
 
+def test_every_row_of_the_glossary_has_four_columns() -> None:
+    rows = [line for line in GLOSSARY.splitlines() if line.startswith("|")]
+
+    assert [row for row in rows if len(row.strip("|").split("|")) != 4] == []
+
+
 @pytest.mark.parametrize("name", names_of_the_glossary())
 def test_a_name_of_the_glossary_exists_in_the_code(name: str) -> None:
     owner, _, member = name.partition(".")

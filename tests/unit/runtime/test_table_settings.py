@@ -18,7 +18,7 @@ class Some:
     """Settings of a command."""
 
     listen: tuple[str, ...] = setting(read.addresses, None, "Where.")
-    most: int = setting(read.whole(1, 9), "5", "How many.")
+    most: int = setting(read.Whole(1, 9), "5", "How many.")
 
 
 def _read(flags: dict[str, str | None], environment: dict[str, str], file: Path | None = None) -> tuple[Any, list[str]]:
