@@ -109,13 +109,13 @@ def _stages(engine: Engine, batches: list[list[Any]], times: Times) -> None:
     open_counts = metrics.open_commitments.begin(0)
     for records in batches:
         marks = [time.perf_counter()]
-        heard = [decode(record.key, record.value, now=None) for record in records]
+        incoming = [decode(record.key, record.value, now=None) for record in records]
         marks.append(time.perf_counter())
         states = [codec.decode(tickets[record.key]) if record.key in tickets else None for record in records]
         marks.append(time.perf_counter())
         steps = [
             engine.apply(state, one.ticket, one.event, one.event.at)
-            for state, one in zip(states, heard, strict=True)
+            for state, one in zip(states, incoming, strict=True)
             if isinstance(one, Incoming)
         ]
         marks.append(time.perf_counter())
@@ -132,7 +132,7 @@ def _stages(engine: Engine, batches: list[list[Any]], times: Times) -> None:
         for name, began, ended in zip(names, marks, marks[1:], strict=False):
             times[name].append(ended - began)
         tickets.update(zip((record.key for record in records), encoded, strict=True))
-        del heard, states, steps, effects, written
+        del incoming, states, steps, effects, written
 
 
 async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None:

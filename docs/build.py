@@ -65,8 +65,8 @@ A worker does not start with another value.
 All workers of a group need the same `app_id`, `topic_prefix`, `partitions`, `clock`, `history`, `retention` and policies.
 They also need the same `late_after`, `settling` and `feed_lag_limit`.
 Every command that connects to Kafka reads its settings in the same three ways; `tls`, `ssl_*` and `sasl_*` have no flag there.
-`BREACHWATCH_TOKEN_FILE`, `BREACHWATCH_SSL_KEY_PASSWORD_FILE`, `BREACHWATCH_SASL_PASSWORD_FILE` and
-`BREACHWATCH_SASL_OAUTH_CLIENT_SECRET_FILE` name a file that has the secret instead.
+`BREACHWATCH_TOKEN_FILE`, `BREACHWATCH_GATEWAY_TOKEN_FILE`, `BREACHWATCH_SSL_KEY_PASSWORD_FILE`,
+`BREACHWATCH_SASL_PASSWORD_FILE` and `BREACHWATCH_SASL_OAUTH_CLIENT_SECRET_FILE` name a file that has the secret instead.
 A worker warns of a variable that looks like a misspelt setting.
 
 | key | flag | variable | default | allowed | meaning |

@@ -47,6 +47,8 @@ def _beside(file: Path) -> Path:
     """A new file in the same folder, which nobody else may read. Raises click.ClickException."""
     try:
         descriptor, name = mkstemp(".part", f"{file.name}.", file.parent)
+    except FileNotFoundError as error:
+        raise click.ClickException(f"{file}: the folder {file.parent} does not exist: create it") from error
     except OSError as error:
         raise click.ClickException(f"{file}: {error.strerror}") from error
     os.close(descriptor)

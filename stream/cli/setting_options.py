@@ -98,7 +98,7 @@ def _valid(context: click.Context, option: click.Parameter, text: str | None) ->
     name = str(option.name)
     try:
         if text is None and name in SECRETS:
-            text = secret(name, os.environ)
+            text = secret(variable(name), os.environ)
         given = text if text is not None else context.meta[_FILE].get(variable(name), ENTRIES[name].default)
         ENTRIES[name].reader(given)
     except ValueError as error:

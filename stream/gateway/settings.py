@@ -44,7 +44,11 @@ class GatewaySettings:
         "name. Only checked where there is no token.",
     )
     token: str = setting(
-        read.token, "", "Bearer token or password that the page and /metrics require. Without it they are open to everybody."
+        read.token,
+        "",
+        "Bearer token or password that the page and /metrics require. Without it they are open to everybody. Use the variable "
+        "or the file: other users of the machine can see flags.",
+        secret=True,
     )
 
 

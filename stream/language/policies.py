@@ -148,7 +148,15 @@ def _read(name: str | Path) -> Document:
             return _missing(path)
     except OSError:
         pass  # the reader reports it
-    return read_document(path)
+    return _folder(path) if path.is_dir() else read_document(path)
+
+
+def _folder(path: Path) -> Document:
+    """A folder, with a file of it that may be meant."""
+    files = sorted(str(file) for file in path.glob("*") if file.suffix in _SUFFIXES)
+    document = Document(str(path))
+    document.unread(f"is a folder: name each of its policy files{f', such as {files[0]}' if files else '; it has none'}")
+    return document
 
 
 def _missing(path: Path) -> Document:

@@ -22,7 +22,7 @@ import logging
 import random
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import aiohttp
@@ -32,6 +32,7 @@ from yarl import URL
 from stream.pull.errors import ForbiddenError, MissingError, RefusedError, UnauthorizedError, UnreachableError
 from stream.pull.pacing import Pace
 from stream.runtime.http_answer import TooLargeError, retry_after, whole_body
+from stream.sla.calendar.zone import EPOCH
 from stream.wire.printable import printable
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ def instant_of(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no offset")
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    since = moment - EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from stream.writeback.desk_file import Login
     from stream.writeback.pacing import Pace
+    from stream.writeback.system import System
 
 SECONDS: Final = 15.0
 """For one request."""
@@ -101,8 +102,8 @@ class DeskClient:
         raise RetryError(why, min(retry_after(headers.get("Retry-After", ""), self._wall()) or 0.0, _LONGEST_WAIT))
 
 
-def login_headers(login: Login, secret: bytes, key_header: str, key_form: str = "{}") -> dict[str, str]:
-    """The header with the login. ``key_header``: that of a login by key, whose value has ``key_form``."""
+def login_headers(login: Login, secret: bytes, system: System) -> dict[str, str]:
+    """The header with the login."""
     text = secret.decode("utf-8", "strict")
     match login.kind:
         case LoginKind.BASIC:
@@ -110,7 +111,7 @@ def login_headers(login: Login, secret: bytes, key_header: str, key_form: str = 
         case LoginKind.BEARER:
             return {"Authorization": f"Bearer {text}"}
         case LoginKind.KEY:
-            return {key_header: key_form.format(text)}
+            return {system.key_header: system.key_form.format(text)}
 
 
 def _quoted(raw: bytes) -> str:

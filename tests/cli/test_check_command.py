@@ -95,6 +95,16 @@ def test_a_file_that_does_not_exist_is_answered_with_the_nearest_and_with_those_
     assert (result.exit_code, result.output.splitlines()[0]) == (1, f"{name}: {missing}{meant}; {there}")
 
 
+def test_a_folder_is_answered_with_a_file_of_it(run: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    assert run("policies").output.startswith("policies: is a folder: name each of its policy files; it has none\n")
+
+    (tmp_path / "policies/desk.yaml").write_text(GOOD)
+    assert run("policies/").output.startswith(
+        "policies: is a folder: name each of its policy files, such as policies/desk.yaml\n"
+    )
+
+
 def test_the_problem_of_a_file_that_does_not_exist_has_no_line_in_json(run: Callable[..., Result]) -> None:
     assert json.loads(run("--json", "nowhere.yaml").output)["problems"][0]["line"] is None
 

@@ -29,6 +29,15 @@ if TYPE_CHECKING:
     from stream.sla.policy.policy import Commitment, Ladder, Level, Policy, Threshold
 
 
+_MOST: Final = 65_536
+"""Combinations of values of fields whose answers are remembered. Values without end, of a field of one's own, or long lists
+of tags must not fill the memory."""
+_MOST_SIZE: Final = 2_000
+"""Bytes of the values of such a combination. A longer one is answered anew each time."""
+_EACH: Final = 50
+"""Bytes of each text of a list, beside its characters."""
+
+
 class ResolvedCommitment:
     """A commitment with every choice made. Not to be changed: all tickets that are alike share it."""
 
@@ -200,9 +209,11 @@ class PolicySet:
             key = tuple(tuple(value) if isinstance(value, list) else value for value in key)
             resolved_policy = self._resolved.get(key)
         if resolved_policy is None:
-            if len(self._resolved) >= 65_536:  # an unbounded custom field must not become a leak
-                self._resolved.clear()
-            resolved_policy = self._resolved[key] = self._make(fields, epoch)
+            resolved_policy = self._make(fields, epoch)
+            if _size(key) <= _MOST_SIZE:
+                if len(self._resolved) >= _MOST:
+                    self._resolved.clear()
+                self._resolved[key] = resolved_policy
         return resolved_policy
 
     def _make(self, fields: Fields, epoch: int) -> ResolvedPolicy:
@@ -255,6 +266,17 @@ class PolicySet:
                     latest[policy.name] = policy
         order = list(dict.fromkeys(policy.name for policy in self.policies))
         return [latest[name] for name in order if name in latest]
+
+
+def _size(key: tuple[object, ...]) -> int:
+    """Bytes of the values of fields, roughly."""
+    size = 0
+    for value in key:
+        if isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, tuple):
+            size += sum([_EACH + len(text) for text in value])
+    return size
 
 
 def _calendars_asked(policies: tuple[Policy, ...]) -> set[str]:

@@ -77,3 +77,14 @@ def test_a_field_with_new_values_without_end_fills_no_memory() -> None:
 
     assert len(policies._resolved) == 1
     assert policies.resolved_policy({"contract": "gold", "priority": "p1"}, 0).has_targets
+
+
+def test_long_lists_fill_no_memory() -> None:
+    policies = policy_set(dataclasses.replace(commitment("resolution"), when=FieldIn("tags", frozenset({"vip"}))))
+    few, many, long = ["vip", "new"], ["vip", *(f"tag-{number}" for number in range(200))], ["vip", "x" * 2_000]
+    for tags in (few, many, long):
+        fields: dict[str, str | list[str]] = {"priority": "p1", "tags": tags}
+        assert policies.resolved_policy(fields, 0).has_targets
+        assert "resolution" in policies.resolved_policy(fields, 0).commitments
+
+    assert len(policies._resolved) == 1
