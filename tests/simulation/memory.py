@@ -1,4 +1,4 @@
-"""Whether what a worker holds of a partition beside its tickets is what the tickets say: timers and counts."""
+"""Whether what a worker holds of a partition beside its tickets is what the tickets have: timers and counts."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def check_memory(shard: Shard, settings: Settings) -> Iterator[str]:
         unconfirmed = codec.decode(stored).unconfirmed if codec.has_unconfirmed(stored) else {}
         first = min((at for at, _ in unconfirmed.values()), default=None)
         if first != (waits := shard.feeds.waits_for(key)):
-            yield f"memory: {key!r} of partition {shard.number} waits for {waits}, the ticket says {first}"
+            yield f"memory: {key!r} of partition {shard.number} waits for {waits}, the ticket has {first}"
         lists.put(key, lists_of_summary(open_, unmatched=unmatched))
     for what, is_, must in (("timers", shard.timers, timers), ("expirations", shard.expirations, expirations)):
         if _entries(is_) != _entries(must):
-            yield f"memory: {what} of partition {shard.number} are {_entries(is_)}, the tickets say {_entries(must)}"
+            yield f"memory: {what} of partition {shard.number} are {_entries(is_)}, the tickets have {_entries(must)}"
     if _numbers(shard.open_counts) != _numbers(counts):
-        yield f"memory: {_numbers(shard.open_counts)} is open in partition {shard.number}, the tickets say {_numbers(counts)}"
+        yield f"memory: {_numbers(shard.open_counts)} is open in partition {shard.number}, the tickets have {_numbers(counts)}"
 
     for name in NAMES.values():
         if set(shard.lists.of(name)) != set(lists.of(name)):
-            yield f"memory: {name} of partition {shard.number} are {shard.lists.of(name)}, the tickets say {lists.of(name)}"
+            yield f"memory: {name} of partition {shard.number} are {shard.lists.of(name)}, the tickets have {lists.of(name)}"
 
 
 def _entries(queue: TimerQueue) -> list[tuple[int, bytes]]:
