@@ -1,14 +1,14 @@
-"""The way of effects to one destination: read from Kafka, let wait in the queue, sent, committed.
+"""Takes effects from Kafka to one destination: reads them, queues them, sends them, and commits their offsets.
 
-Each destination has a consumer group of its own. One that is down reads no further when its queue is full, and holds nobody
-else up.
+Each destination has a consumer group of its own. A destination that is down reads no further when its queue is full, and
+delays no other.
 
 When partitions move to another process (``on_partitions_revoked``), in this order:
 
-1. What was fetched and not taken yet is dropped: whoever gets the partitions reads it again.
-2. The attempt that is under way may end, for at most ``_LONGEST_LEAVING``, and what it sent is remembered.
-3. What is finished is committed.
-4. What waits is forgotten.
+1. Drop the fetched records that are not in the queue yet: the new owner reads them again.
+2. Let the attempt in progress end, within ``_LONGEST_LEAVING`` seconds, and record the messages that it sent.
+3. Commit the offsets of finished effects.
+4. Remove the effects of these partitions from the queue.
 
 The new owner reads ``notify-state`` to its end first, so that it knows what was sent.
 """
@@ -47,7 +47,7 @@ _LONGEST_LEAVING: Final = 10.0
 
 
 class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types mypy could follow
-    """Of one destination."""
+    """The consumer, the queue and the delivery of one destination."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         """The start of partitions that were never committed."""
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Until it is to stop. Raises ``aiokafka.errors.KafkaError``; the caller runs it again."""
+        """Run until ``stopping`` is set. Raises ``aiokafka.errors.KafkaError``; the caller runs it again."""
         self._consumer, self._raised = self._reading.consumer(), None
         stop = asyncio.ensure_future(stopping.wait())
         try:
@@ -92,7 +92,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             self._queue.drop(self._queue.finished().keys())
 
     async def _end_tasks(self) -> None:
-        """End what is under way. An attempt may end by itself, because nobody knows what a receiver makes of half of one."""
+        """End the fetch and the attempt. The attempt has time to end by itself: a receiver may act on half of a request."""
         if self._fetch is not None:
             self._fetch.cancel()
         if self._attempt is not None:
@@ -185,7 +185,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         return ask_at
 
     async def _leave(self) -> None:
-        """Let go of everything that is under way, as above."""
+        """Steps 1 to 3 above."""
         if self._fetch is not None:
             self._fetch.cancel()  # 1
             self._fetch = None
@@ -221,7 +221,7 @@ def _now() -> int:
 
 
 async def keep_running(pipeline: Pipeline, stopping: asyncio.Event) -> None:
-    """Run a pipeline until it is to stop, again after every failure of Kafka. Anything else is raised."""
+    """Run a pipeline until ``stopping`` is set, and again after each failure of Kafka. Other errors are raised."""
     wait = 1.0
     while not stopping.is_set():
         began = time.monotonic()

@@ -49,7 +49,7 @@ class Options:
 
 
 class Service:
-    """One process."""
+    """One ``notify`` process."""
 
     def __init__(self, rules: Rules, senders: Mapping[str, Sender], options: Options) -> None:
         self._rules: Final = rules
@@ -62,7 +62,7 @@ class Service:
         self._pipelines: Final[list[Pipeline]] = []
 
     async def run(self) -> None:
-        """Until SIGTERM or Ctrl-C. Raises MissingTopicError, RefusedError, and OSError if the port is not free.
+        """Run until SIGTERM or Ctrl-C. Raises MissingTopicError, RefusedError, and OSError if the port is not free.
 
         Raises CancelledError if a signal comes before it has started.
         """
