@@ -25,7 +25,7 @@ from stream.runtime.failpoint import failpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stream.notify.memory import Memory, Recorder
+    from stream.notify.memory import Memory, SentRecorder
     from stream.notify.message import Writer
     from stream.notify.notify_metrics import DestinationMetrics
     from stream.notify.rules import Destination
@@ -75,7 +75,7 @@ class Delivery:
     """Sends the messages of one destination."""
 
     def __init__(
-        self, destination: Destination, writer: Writer, queue: SendQueue, memory: Memory, recorder: Recorder, sender: Sender
+        self, destination: Destination, writer: Writer, queue: SendQueue, memory: Memory, recorder: SentRecorder, sender: Sender
     ) -> None:
         self.metrics: DestinationMetrics | None = None
         self.failing_since: int | None = None

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator
 
     from stream.notify.delivery import Delivery
-    from stream.notify.intake import Intake
+    from stream.notify.enqueuer import Enqueuer
     from stream.notify.notify_metrics import DestinationMetrics
-    from stream.notify.reading import Reading
+    from stream.notify.subscription import Subscription
 
 log = logging.getLogger(__name__)
 
@@ -51,18 +51,18 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
 
     def __init__(
         self,
-        reading: Reading,
-        intake: Intake,
+        subscription: Subscription,
+        enqueuer: Enqueuer,
         delivery: Delivery,
         metrics: DestinationMetrics,
         catch_up: Callable[[], Awaitable[None]],
     ) -> None:
         """``catch_up``: reads what other processes have sent."""
-        self.name: Final = intake.name
+        self.name: Final = enqueuer.name
         self.ready = False
-        self._reading: Final = reading
-        self._intake: Final = intake
-        self._queue: Final = intake.queue
+        self._subscription: Final = subscription
+        self._enqueuer: Final = enqueuer
+        self._queue: Final = enqueuer.queue
         self._delivery: Final = delivery
         self._metrics: Final = metrics
         self._catch_up: Final = catch_up
@@ -76,12 +76,12 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until ``stopping`` is set. Raises ``aiokafka.errors.KafkaError``; the caller runs it again."""
-        self._consumer, self._raised = self._reading.consumer(), None
+        self._consumer, self._raised = self._subscription.consumer(), None
         stop = asyncio.ensure_future(stopping.wait())
         try:
-            with needing(Operation.READ, Kind.GROUP, self._reading.group):
+            with needing(Operation.READ, Kind.GROUP, self._subscription.group):
                 await self._consumer.start()
-                self._consumer.subscribe(self._reading.topics, listener=self)
+                self._consumer.subscribe(self._subscription.topics, listener=self)
             await self._loop(stop)
             await self._leave()
         finally:
@@ -116,7 +116,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             self._committed.clear()
             known = {tp: await self._consumer.committed(tp) for tp in assigned}
             if missing := [tp for tp, offset in known.items() if offset is None]:
-                begins = await self._reading.begins(
+                begins = await self._subscription.begins(
                     self._consumer, missing, new=all(offset is None for offset in known.values())
                 )
                 for tp, offset in begins.items():
@@ -151,7 +151,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
                 self._fetch = None
                 for tp, records in fetch.result().items():
                     first = self._first.get(tp, 0)
-                    self._intake.take([record for record in records if record.offset >= first], _now())
+                    self._enqueuer.take([record for record in records if record.offset >= first], _now())
             if attempt is not None and attempt.done() and self._attempt is attempt:
                 self._attempt = None
                 attempt.result()

@@ -28,7 +28,7 @@ _TYPE: Final = "ce_type"
 _PREFIX: Final = "breachwatch."
 
 
-class Intake:
+class Enqueuer:
     """Takes the effects of one destination into its queue."""
 
     def __init__(self, name: str, rules: Rules, queue: SendQueue, metrics: NotifyMetrics) -> None:
