@@ -9,6 +9,8 @@ are opened at an even pace, and chats that nobody answers fall due, fifty a seco
 lateness is counted from the end of the grace to the call that writes the effect.
 
 What a ticket costs is measured apart from that, in sweeps of tickets of one sort in which nothing else goes on.
+
+Longer than 250 lines because it stands in for all that surrounds the sweep.
 """
 
 from __future__ import annotations

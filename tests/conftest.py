@@ -26,6 +26,16 @@ settings.register_profile("scaled", max_examples=examples(settings().max_example
 settings.load_profile("scaled")
 
 
+LONGEST_ID = 200
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A short id for a case whose value is a long text: every process of pytest gets the ids of all tests."""
+    if isinstance(val, str | bytes) and len(val) > LONGEST_ID:
+        return f"{val[:40]!r}...{len(val)}"
+    return None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
     gc.disable()
