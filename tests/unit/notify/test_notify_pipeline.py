@@ -11,6 +11,7 @@ import pytest
 from aiokafka.errors import CommitFailedError, KafkaError
 from aiokafka.structs import TopicPartition
 
+from stream.notify import delivery
 from stream.notify import pipeline as module
 from stream.notify.delivery import Delivery, Failure, Outgoing
 from stream.notify.enqueuer import Enqueuer
@@ -125,13 +126,13 @@ class Rig:
         rules = Rules({"to": Destination("to", storm=None)}, (Route(to=("to",)),))
         self.metrics = NotifyMetrics(["to"], [], self.memory.__len__)
         queue = SendQueue(lambda effect_id: self.memory.get("to", effect_id), WRITER.digest)
-        delivery = Delivery(rules.destinations["to"], WRITER, queue, self.memory, self, self)
-        delivery.metrics = self.metrics.of["to"]
+        delivering = Delivery(rules.destinations["to"], WRITER, queue, self.memory, self, self)
+        delivering.metrics = self.metrics.of["to"]
         subscription = Subscription({}, [TP.topic], "g", None)
         subscription.consumer = lambda: consumer  # type: ignore[method-assign]
         self.queue = queue
         enqueuer = Enqueuer("to", rules, queue, self.metrics)
-        self.pipeline = Pipeline(subscription, enqueuer, delivery, self.metrics.of["to"], self.catch_up)
+        self.pipeline = Pipeline(subscription, enqueuer, delivering, self.metrics.of["to"], self.catch_up)
 
     async def catch_up(self) -> None: ...
 
@@ -171,6 +172,7 @@ async def until(true: Callable[[], bool]) -> None:
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_COMMIT_EVERY", 0.02)
+    monkeypatch.setattr(delivery, "_FIRST_PAUSE", 20_000)
 
 
 def test_all_effects_are_sent_in_order_and_committed() -> None:
