@@ -50,6 +50,7 @@ from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.changelog import Changelog
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.outputs import Outputs
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load as load_settings
 from stream.runtime.timers import TimerQueue
 from stream.sla.engine import Engine
@@ -183,9 +184,9 @@ class _Elsewhere:
     """Stands for the consumer, the suspension detector and the store."""
 
     def __init__(self) -> None:
-        self.tickets: dict[bytes, bytes] = {}
+        self.tickets = Tickets()
 
-    def of(self, _: int) -> dict[bytes, bytes]:
+    def of(self, _: int) -> Tickets:
         return self.tickets
 
     def holds(self, *_: Any) -> bool:

@@ -39,6 +39,7 @@ from stream.runtime.partition.sweep import Sweep
 from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load as load_settings
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
@@ -150,13 +151,13 @@ class Worker:
             clients=nowhere,
             suspension_detector=nowhere,
         )
-        tables: list[dict[bytes, bytes]] = [{} for _ in range(PARTITIONS)]
+        tables = [Tickets() for _ in range(PARTITIONS)]
         for key, state in tickets.items():
             tables[partition_of(key)][key] = state
         self.shards = [self._shard(number, table) for number, table in enumerate(tables)]
         self.ends = [0] * PARTITIONS
 
-    def _shard(self, number: int, table: dict[bytes, bytes]) -> Shard:
+    def _shard(self, number: int, table: Tickets) -> Shard:
         index = TicketIndex(TimerQueue(), TimerQueue(), self.metrics.open_commitments.begin(number), TicketLists())
         for key, state in table.items():
             wake_at, _, standing, _, _ = codec.peek(state)

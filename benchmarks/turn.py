@@ -36,6 +36,7 @@ from stream.runtime.partition.commit import WorkerContext, process_and_commit
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load as load_settings
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
@@ -184,7 +185,7 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
         suspension_detector=nowhere,
     )
     index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0), TicketLists())
-    shard = Shard(context.settings, TP("ticket-events", 0), {}, index, Logs(nowhere, nowhere), Checkpoint())
+    shard = Shard(context.settings, TP("ticket-events", 0), Tickets(), index, Logs(nowhere, nowhere), Checkpoint())
     end = 0
     for records in batches:
         batch = Batch(records, end or None, end + len(records))

@@ -155,7 +155,7 @@ class Changes:
         counted = self._before.pop(key) if key in self._before else self.state(key)
         # Closed it may be, and a commitment of it open all the same.
         shard.open_counts.change(counted, None)
-        shard.tickets.pop(key, None)
+        shard.tickets.drop(key)
         shard.recent.drop(key)
         shard.lists.put(key, 0)
         shard.past_on_arrival.pop(key, None)

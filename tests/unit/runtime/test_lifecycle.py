@@ -19,6 +19,7 @@ from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load
 from stream.runtime.timers import TimerQueue
 from stream.sla.engine import Engine
@@ -56,7 +57,7 @@ class _Worker:
         self.under_way, self.finish = asyncio.Event(), asyncio.Event()
         self.closed = False
         self.task = PartitionTask(
-            context, Shard(settings, TP("ticket-events", 0), {}, index, Logs(nowhere, nowhere), Checkpoint())
+            context, Shard(settings, TP("ticket-events", 0), Tickets(), index, Logs(nowhere, nowhere), Checkpoint())
         )
 
     async def _close(self) -> None:

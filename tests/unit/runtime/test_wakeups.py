@@ -32,6 +32,7 @@ from stream.runtime.partition.time_slices import Stop
 from stream.runtime.partition.unit_of_work import UnitOfWork
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.outputs import DEPLOYED
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load
 from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.timers import TimerQueue
@@ -157,7 +158,9 @@ class _Partition:
         )
         nothing_read_back: Any = SimpleNamespace(deployed={}, emitted_ids=set(), unconfirmed={})
         index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0), TicketLists())
-        self.shard = Shard(self.settings, TP("ticket-events", 0), {}, index, Logs(nothing_read_back, absent), Checkpoint())
+        self.shard = Shard(
+            self.settings, TP("ticket-events", 0), Tickets(), index, Logs(nothing_read_back, absent), Checkpoint()
+        )
 
     def go_live(self) -> None:
         """Enter the state after all records published before the release are processed."""
@@ -566,8 +569,8 @@ def test_the_open_commitment_counts_always_equal_a_count_of_all_tickets(tmp_path
             most = max(most, shard.open_counts.open)
             if first % 7 == 0 or size > 7:
                 fresh = OpenCommitmentCounts(shard.open_counts._metrics)
-                for stored in shard.tickets.values():
-                    fresh.add(open_commitments(codec.decode(stored)))
+                for key in shard.tickets:
+                    fresh.add(open_commitments(codec.decode(shard.tickets[key])))
                 assert _counted(shard.open_counts) == _counted(fresh)
         assert most > 5
         assert context.forgotten
