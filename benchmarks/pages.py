@@ -70,7 +70,7 @@ def main() -> None:
         chosen = [(b"%d" % key, *pool[key % len(pool)]) for key in range(number, OPEN, PARTITIONS)]
         deadlines = TimerQueue()
         for key, _, wake in chosen:
-            deadlines.set(key, wake + int(key))
+            deadlines.move(key, None, wake + int(key))
         partitions[number] = SimpleNamespace(
             number=number,
             watermark=0,

@@ -41,7 +41,7 @@ from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load as load_settings
-from stream.runtime.timers import TimerQueue
+from stream.runtime.timers import Expirations, TimerQueue
 from stream.sla.codec import codec
 from stream.sla.effects import Kind
 from stream.sla.engine import Engine
@@ -158,11 +158,11 @@ class Worker:
         self.ends = [0] * PARTITIONS
 
     def _shard(self, number: int, table: Tickets) -> Shard:
-        index = TicketIndex(TimerQueue(), TimerQueue(), self.metrics.open_commitments.begin(number), TicketLists())
+        index = TicketIndex(TimerQueue(), Expirations(), self.metrics.open_commitments.begin(number), TicketLists())
         for key, state in table.items():
             wake_at, _, standing, _, _ = codec.peek(state)
             index.open_counts.add(standing)
-            index.timers.set(key, wake_at)
+            index.timers.move(key, None, wake_at)
         nowhere: Any = self.broker
         return Shard(
             self.context.settings,

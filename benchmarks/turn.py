@@ -38,7 +38,7 @@ from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load as load_settings
-from stream.runtime.timers import TimerQueue
+from stream.runtime.timers import Expirations, TimerQueue
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.wire.decode import decode
@@ -184,7 +184,7 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
         clients=nowhere,
         suspension_detector=nowhere,
     )
-    index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0), TicketLists())
+    index = TicketIndex(TimerQueue(), Expirations(), metrics.open_commitments.begin(0), TicketLists())
     shard = Shard(context.settings, TP("ticket-events", 0), Tickets(), index, Logs(nowhere, nowhere), Checkpoint())
     end = 0
     for records in batches:

@@ -18,7 +18,7 @@ from stream.runtime.recovery.checkpoint import Checkpoint, Gap, with_gap
 from stream.runtime.recovery.outputs import Outputs  # noqa: TC001
 from stream.runtime.recovery.tickets import Tickets  # noqa: TC001
 from stream.runtime.settings import ClockMode
-from stream.runtime.timers import TimerQueue  # noqa: TC001
+from stream.runtime.timers import Expirations, TimerQueue  # noqa: TC001
 from stream.sla.doubt import Doubt
 from stream.sla.effects import ProvisionalReason
 from stream.sla.feed_health import Feeds
@@ -39,7 +39,7 @@ class TicketIndex(NamedTuple):
 
     timers: TimerQueue
     """The next wake-up of each ticket."""
-    expirations: TimerQueue
+    expirations: Expirations
     """The expiration of each closed ticket, by the feed's time."""
     open_counts: OpenCommitmentCounts
     """The open commitments of the tickets, counted."""

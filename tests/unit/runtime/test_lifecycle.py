@@ -21,7 +21,7 @@ from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load
-from stream.runtime.timers import TimerQueue
+from stream.runtime.timers import Expirations, TimerQueue
 from stream.sla.engine import Engine
 from stream.sla.policy.resolve import PolicySet
 
@@ -41,7 +41,7 @@ class _Worker:
     def __init__(self) -> None:
         nowhere: Any = SimpleNamespace(finished=self._finished, close=self._close)
         nothing_open: Any = SimpleNamespace(open=0)
-        index: Any = TicketIndex(TimerQueue(), TimerQueue(), nothing_open, TicketLists())
+        index: Any = TicketIndex(TimerQueue(), Expirations(), nothing_open, TicketLists())
         settings = load({"policies": "batoi"}, {})
         workings = SimpleNamespace(events_done=lambda *_: None)
         context: Any = SimpleNamespace(
