@@ -17,6 +17,8 @@ with ``PYTHONPATH`` on the one and the other, several times each, and the least 
 
 ``--count`` prints machine instructions an event, which are the same from run to run, however busy the machine is; but not with
 another interpreter or compiler. The file that ``CALLGRIND_OUT`` names then shows where they are (``callgrind_annotate``).
+
+Longer than 250 lines because it stands in for all that surrounds the cycle.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 when a page is not current.
 
 The pages are committed, so that they can be read on the web, and a test compares them with what this file generates.
+
+Longer than 250 lines because each page is read beside the next.
 """
 
 from __future__ import annotations

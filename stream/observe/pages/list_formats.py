@@ -14,7 +14,7 @@ import orjson
 from stream.observe.pages.lists import ListPart, ListRow
 from stream.observe.pages.pages_json import ticket_address
 from stream.observe.pages.phrasing import when
-from stream.wire.instants import format_instant, parse_instant
+from stream.wire.instants import NO_END, format_instant, parse_instant
 
 if TYPE_CHECKING:
     from stream.observe.pages.lists import ListQuery, ListView
@@ -100,7 +100,7 @@ def read_part(worker: str, body: bytes) -> ListPart:
             row.state,
             row.policy,
             row.commitment,
-            None if row.due_at is None else parse_instant(row.due_at),
+            None if row.due_at is None else parse_instant(row.due_at, NO_END),
             None if row.seconds_left is None else round(row.seconds_left * 1e6),
             None if row.paused_since is None else parse_instant(row.paused_since),
             row.priority,

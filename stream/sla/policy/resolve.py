@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 _MOST: Final = 65_536
 """Combinations of values of fields whose answers are remembered. Values without end, of a field of one's own, or long lists
 of tags must not fill the memory."""
-_MOST_SIZE: Final = 2_000
-"""Bytes of the values of such a combination. A longer one is answered anew each time."""
+_MOST_SIZE: Final = 32 << 20
+"""Bytes of the values of all of them."""
 _EACH: Final = 50
 """Bytes of each text of a list, beside its characters."""
 
@@ -155,6 +155,8 @@ class PolicySet:
         """Whether anything depends on the start of a clock: ``epoch`` is 0 if nothing does."""
         self._spellings: Spellings | None = None
         self._resolved: Final[dict[tuple[object, ...], ResolvedPolicy]] = {}
+        self._size = 0
+        """Of the keys of ``_resolved``, as ``_size`` has it."""
         metrics: dict[str, Metric] = {metric.name: metric for metric in rows}
         for policy in policies:
             for commitment in policy.commitments:
@@ -209,11 +211,11 @@ class PolicySet:
             key = tuple(tuple(value) if isinstance(value, list) else value for value in key)
             resolved_policy = self._resolved.get(key)
         if resolved_policy is None:
-            resolved_policy = self._make(fields, epoch)
-            if _size(key) <= _MOST_SIZE:
-                if len(self._resolved) >= _MOST:
-                    self._resolved.clear()
-                self._resolved[key] = resolved_policy
+            self._size += _size(key)
+            if len(self._resolved) >= _MOST or self._size > _MOST_SIZE:
+                self._resolved.clear()
+                self._size = _size(key)
+            resolved_policy = self._resolved[key] = self._make(fields, epoch)
         return resolved_policy
 
     def _make(self, fields: Fields, epoch: int) -> ResolvedPolicy:
