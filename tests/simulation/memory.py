@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from stream.observe.metrics.open_counts import OpenCommitmentCounts
 from stream.runtime.partition.changes import expiration, retention_of
 from stream.runtime.partition.ticket_lists import TicketLists
-from stream.runtime.timers import TimerQueue
+from stream.runtime.timers import Expirations, TimerQueue
 from stream.sla.codec import codec
 from stream.sla.ticket.listing import NAMES, lists_of_summary
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 def check_memory(shard: Shard, settings: Settings) -> Iterator[str]:
     """Objections, between two turns. The index is made anew, as at a takeover."""
-    timers, expirations = TimerQueue(), TimerQueue()
+    timers, expirations = TimerQueue(), Expirations()
     lists = TicketLists()
     counts = OpenCommitmentCounts(shard.open_counts._metrics)
     for key, stored in shard.tickets.items():
         wake_at, ended, open_, unmatched, deleted = codec.peek(stored)
-        timers.set(key, wake_at)
+        timers.move(key, None, wake_at)
         expirations.set(key, expiration(ended, retention_of(settings, deleted=deleted)))
         counts.add(open_)
         unconfirmed = codec.decode(stored).unconfirmed if codec.has_unconfirmed(stored) else {}
@@ -44,7 +44,7 @@ def check_memory(shard: Shard, settings: Settings) -> Iterator[str]:
             yield f"memory: {name} of partition {shard.number} are {shard.lists.of(name)}, the tickets have {lists.of(name)}"
 
 
-def _entries(queue: TimerQueue) -> list[tuple[int, bytes]]:
+def _entries(queue: TimerQueue | Expirations) -> list[tuple[int, bytes]]:
     return sorted(entry for entry in queue.in_order() if entry[1])
 
 
