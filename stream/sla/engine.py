@@ -8,7 +8,7 @@ marked ``late``; what is true no more is taken back. The same happens when the t
 Where the history of a ticket arrives long after it happened, the difference waits until that has come to an end
 (``stream.sla.settling``).
 
-Longer than 300 lines because each way that a call may take is read beside those that it excludes.
+Longer than 250 lines because each way that a call may take is read beside those that it excludes.
 """
 
 from __future__ import annotations

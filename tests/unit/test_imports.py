@@ -100,7 +100,7 @@ def test_two_paths_to_one_module_are_not_a_circle() -> None:
 def layers() -> list[set[str]]:
     """The folders of each layer that import-linter enforces, the highest first."""
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf-8"))
-    (contract,) = [each for each in project["tool"]["importlinter"]["contracts"] if each["type"] == "layers"]
+    (contract,) = [each for each in project["tool"]["importlinter"]["contracts"] if each.get("exhaustive")]
     return [set(layer.split(" | ")) for layer in contract["layers"]]
 
 

@@ -96,8 +96,7 @@ class WithoutDeadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fields: tuple[tuple[str, str], ...] = ()
     """The ticket's values of the fields that the condition reads."""
     since: int | None = None
-    """The instant at which the ticket was erased, deleted or merged, or from which the version of the policy holds (epoch
-    microseconds)."""
+    """When the ticket was erased, deleted or merged, or from when on the version of the policy holds (epoch microseconds)."""
 
 
 def without_deadline(ticket: Ticket, policies: PolicySet) -> tuple[WithoutDeadline, ...]:
