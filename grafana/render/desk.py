@@ -3,6 +3,8 @@
 The desk's events pass through the engine and into the metrics of a worker, in simulated time: four weeks take seconds. What a
 run in simulated time cannot measure is drawn around what docs/internals/benchmarks.md measures: how long a unit of work takes,
 how late a breach is detected, CPU and memory.
+
+Longer than 250 lines because the feed and its samples share the simulated clock.
 """
 
 from __future__ import annotations

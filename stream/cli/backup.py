@@ -12,6 +12,7 @@ import click
 from stream.cli.recovery import cluster_of, report, run, where
 from stream.runtime.recovery.backup import back_up
 from stream.runtime.recovery.backup_file import BackupWriter
+from stream.wire.counting import many
 
 
 @click.command("backup")
@@ -39,13 +40,15 @@ def command(file: Path, broker: str, app_id: str, topic_prefix: str) -> None:
         raise click.ClickException(f"{file}: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
-    click.echo(f"{file}: {writer.lines:,} lines")
+    click.echo(f"{file}: {many(writer.lines, 'line')}")
 
 
 def _beside(file: Path) -> Path:
     """A new file in the same folder, which nobody else may read. Raises click.ClickException."""
     try:
         descriptor, name = mkstemp(".part", f"{file.name}.", file.parent)
+    except FileNotFoundError as error:
+        raise click.ClickException(f"{file}: the folder {file.parent} does not exist: create it") from error
     except OSError as error:
         raise click.ClickException(f"{file}: {error.strerror}") from error
     os.close(descriptor)

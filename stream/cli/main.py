@@ -59,15 +59,19 @@ GROUPS: Final[dict[str, dict[str, Entry]]] = {
 COMMANDS: Final = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
 
-_VERSION_HELP: Final = "Show the version, and the releases of the time zone and holiday data, and exit."
+_VERSION_HELP: Final = (
+    "Show the version, the releases of the time zone and holiday data, and whether the hot path is compiled, and exit."
+)
 
 
 def _show_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
+        from stream.compiled import is_compiled
         from stream.language.releases import data_releases
 
         data = ", ".join(f"{package} {release}" for package, release in data_releases().items())
-        click.echo(f"breachwatch, version {__version__} ({data})")
+        hot_path = "compiled" if is_compiled() else "interpreted"
+        click.echo(f"breachwatch, version {__version__} ({data}; hot path {hot_path})")
         context.exit()
 
 

@@ -31,7 +31,7 @@ from stream.runtime.partition.commit import WorkerContext
 from stream.runtime.partition.lifecycle import IllegalTransitionError, State
 from stream.runtime.recovery import store
 from stream.runtime.recovery.checkpoint import decode_checkpoint
-from stream.runtime.recovery.takeover import Assignment, Restored, close, take_over
+from stream.runtime.takeover import Assignment, Restored, close, take_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator

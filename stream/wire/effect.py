@@ -18,7 +18,7 @@ from msgspec.structs import astuple
 
 from stream.sla.effects import Effect, Kind
 from stream.wire.decode import Rejected
-from stream.wire.instants import format_instant, parse_instant
+from stream.wire.instants import NO_END, format_instant, parse_instant
 from stream.wire.output_structs import WireEffect, WireRejected
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ def decode_effect(value: bytes) -> Effect:
         wire.cycle,
         wire.reason,
         wire.cause,
-        None if wire.due_at is None else parse_instant(wire.due_at),
-        None if wire.allowed_from is None else parse_instant(wire.allowed_from),
+        None if wire.due_at is None else parse_instant(wire.due_at, NO_END),
+        None if wire.allowed_from is None else parse_instant(wire.allowed_from, NO_END),
         _micros(wire.elapsed_seconds),
         _micros(wire.paused_seconds),
         None if wire.target_seconds is None else _micros(wire.target_seconds),

@@ -16,6 +16,9 @@ FIRST: Final = 0
 END: Final = 7_258_118_400_000_000
 """The first instant that is too late: 2200-01-01T00:00:00Z. Calendars end there."""
 
+NO_END: Final = 253_402_300_800_000_000
+"""The end of the year 9999, for deadlines: an event of 2199 may have one in 2200."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -23,14 +26,14 @@ class InstantError(ValueError):
     """The text is not an instant, or it is outside the years 1970 to 2199."""
 
 
-def parse_instant(text: str) -> int:
-    """Epoch microseconds of an RFC 3339 time with an offset. Raises ``InstantError``."""
+def parse_instant(text: str, end: int = END) -> int:
+    """Epoch microseconds of an RFC 3339 time with an offset, before ``end``. Raises ``InstantError``."""
     try:
         moment = msgspec.convert(text, AwareTime)
     except msgspec.ValidationError as error:
         raise InstantError(f"{text!r} is not an RFC 3339 time with an offset, like 2026-03-02T09:30:00Z") from error
     instant = epoch_micros(moment)
-    if not FIRST <= instant < END:
+    if not FIRST <= instant < end:
         raise InstantError(f"{text!r} is outside the years 1970 to 2199")
     return instant
 

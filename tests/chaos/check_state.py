@@ -37,11 +37,12 @@ def check_state(recording: Recording, known: Truth) -> Iterator[str]:
                 held[ticket] = codec.decode(value)
         yield from _progress([record for record in recording.changelog if record.partition == number])
         checkpoint = store.checkpoint(number)
-        mark = msgspec.json.decode(checkpoint, type=Checkpoint) if checkpoint is not None else Checkpoint()
-        if mark.watermark != known.newest[number]:
-            yield f"state: the feed of partition {number} is said to be at {mark.watermark}, not at {known.newest[number]}"
-        if recording.deployments and mark.swept != deployments.timeline.last.number:
-            yield f"state: partition {number} was swept after deployment {mark.swept}, not {deployments.timeline.last.number}"
+        reached = msgspec.json.decode(checkpoint, type=Checkpoint) if checkpoint is not None else Checkpoint()
+        if reached.watermark != known.newest[number]:
+            yield f"state: the watermark of partition {number} is {reached.watermark}, not {known.newest[number]}"
+        last = deployments.timeline.last.number
+        if recording.deployments and reached.swept != last:
+            yield f"state: partition {number} was swept after deployment {reached.swept}, not {last}"
     for ticket, known_ticket in known.tickets.items():
         if ticket not in held:
             yield f"state: {ticket} is not kept"
@@ -85,7 +86,7 @@ def _ticket(ticket: str, held: State, known_ticket: KnownTicket, engine: Engine,
     names = [name for name in Ticket.__init__.__annotations__ if name != "return"]
     # What follows them among the arguments is not stored.
     for (is_, should_be), name in zip(zip(now.head.parts(), must.head.parts(), strict=True), names, strict=False):
-        if name != "fired" and is_ != should_be:
+        if is_ != should_be:
             yield f"state: {ticket}: {name} is {is_}, the engine says {should_be}"
     if now.history != must.history or _base(now) != _base(must):
         yield f"state: {ticket} keeps another history than the engine"

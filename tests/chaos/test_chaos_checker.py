@@ -250,7 +250,7 @@ def test_a_wrong_mark_and_an_offset_that_is_not_committed_are_named(sound: Recor
     (found,) = objections(sound._replace(changelog=instead(sound.changelog, checkpoint, behind)))
     (other,) = objections(sound._replace(committed={**sound.committed, 2: 1}))
 
-    assert found.startswith(f"state: the feed of partition {checkpoint.partition} is said to be at 1, not at ")
+    assert found.startswith(f"state: the watermark of partition {checkpoint.partition} is 1, not ")
     assert other.startswith("offsets: partition 2 is committed up to 1, its end is ")
 
 

@@ -117,9 +117,13 @@ Business days
     last open minute or at the time of day of the start; if that is not after the start, on the next business day. With a
     cut-off, a start after it, or on no business day, counts as on the next one. Its target is the business time up to its
     end; and it is not shown before that end.
-What comes in out of hours
-44. A condition may ask how a clock started: in hours if the calendar on which the commitment or ladder counts was open in the
-    minute in which the cycle of its stopwatch began, else out of hours. A new set answers by its own calendars.
+
+Pauses on the wall
+42. With ``pause_time: wall`` a business target counts as if all minutes in which the stopwatch ran followed each other from the
+    minute of its start on: the n-th of them counts if the calendar opens the n-th minute from the start. Where the target
+    counts from a later minute (rule 15), the minutes from that one on follow each other from there, so that no pause before it
+    moves the target. So do its warnings and levels in business time. That is another clock than the calendar's own: rule 15
+    holds when one takes the other's place.
 
 Dates
 43. A stopwatch with ``starts_at`` starts in the minute of the date that its field has, after all else in that minute, or with
@@ -128,12 +132,9 @@ Dates
     is no date is as good as none. A date begins with the first minute of the day in the row's zone; of a local time that the
     clocks show twice, it is the first, and of one that they skip, the minute after.
 
-Pauses on the wall
-42. With ``pause_time: wall`` a business target counts as if all minutes in which the stopwatch ran followed each other from the
-    minute of its start on: the n-th of them counts if the calendar opens the n-th minute from the start. Where the target
-    counts from a later minute (rule 15), the minutes from that one on follow each other from there, so that no pause before it
-    moves the target. So do its warnings and levels in business time. That is another clock than the calendar's own: rule 15
-    holds when one takes the other's place.
+What comes in out of hours
+44. A condition may ask how a clock started: in hours if the calendar on which the commitment or ladder counts was open in the
+    minute in which the cycle of its stopwatch began, else out of hours. A new set answers by its own calendars.
 """
 
 from __future__ import annotations

@@ -421,9 +421,9 @@ CUT: Final = Spec(
 BUILD: Final = Spec(
     "sla_detector_build_info",
     "gauge",
-    ("version", "app_id", "tzdata", "holidays"),
-    "1, with the version of breachwatch, the topic prefix and app_id of the installation, and the releases of the time zone "
-    "and holiday data that policies are read with.",
+    ("version", "app_id", "tzdata", "holidays", "hot_path"),
+    "1, with the version of breachwatch, the topic prefix and app_id of the installation, the releases of the time zone and "
+    "holiday data that policies are read with, and whether the hot path is compiled or interpreted.",
 )
 COLLECTOR_SECONDS: Final = Spec(
     "sla_collector_duration_seconds", "gauge", ("collector",), "Time it took to collect these gauges for this scrape."

@@ -82,7 +82,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[Any]]:  # noqa: ASYNC109
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[Any]]:  # noqa: ASYNC109  as in Faust
         # A set of its own: Faust's changes while the other thread reads it, and when it becomes empty, aiokafka takes that
         # for "all partitions", and hands out records of paused ones, which Faust then drops.
         async with self._fetching:

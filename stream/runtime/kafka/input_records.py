@@ -146,20 +146,9 @@ class Part:
         """The records from the position of the fetch on. aiokafka has checked the batch when they are there."""
         self.validate_crc: Final[Callable[[], bool]] = batch.validate_crc
 
-    @property
-    def base_offset(self) -> int:
-        first: int = self._batch.base_offset
-        return first
-
-    @property
-    def producer_id(self) -> int | None:
-        producer: int | None = self._batch.producer_id
-        return producer
-
-    @property
-    def is_transactional(self) -> bool:
-        transactional: bool = self._batch.is_transactional
-        return transactional
+    def __getattr__(self, name: str) -> Any:
+        """All else that aiokafka asks of a batch: its offset, its producer and whether it is of a transaction."""
+        return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator[Part]:
         self.records = self._unpacked()
@@ -180,7 +169,7 @@ class Part:
             records: Iterator[Any] = iter(batch)
         except InflatedError:
             text = f"the batch at offsets {first} to {last} decompresses to more than {MOST_INFLATED} bytes"
-            log.error("refused records of %s, partition %d: %s", *batches.tp, text)  # noqa: TRY400
+            log.error("refused records of %s, partition %d: %s", *batches.tp, text)  # noqa: TRY400  the error has no more to show
             return iter([_record(last, batch.max_timestamp, Marker(first, text))])
         batches.inflated += _decoded.size
         return records if first >= position else dropwhile(lambda record: record.offset < position, records)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence  # noqa: TC003  a compiled named tuple reads its types
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.observe.metrics.open_counts import OpenCommitmentCounts  # noqa: TC001
+from stream.observe.metrics.open_counts import OpenCommitmentCounts  # noqa: TC001  as above
 from stream.runtime.partition.lifecycle import Lifecycle, State
 from stream.runtime.partition.recent import Recent
 from stream.runtime.partition.ticket_lists import TicketLists  # noqa: TC001

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from faust.types import TP
 
+from stream.runtime import takeover
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.partition.lifecycle import State
-from stream.runtime.recovery import takeover
 from stream.runtime.recovery.checkpoint import Checkpoint
-from stream.runtime.recovery.takeover import Assignment, Restored, close, take_over
 from stream.runtime.settings_sources import load
+from stream.runtime.takeover import Assignment, Restored, close, take_over
 from stream.sla.engine import Engine
 from stream.sla.policy.resolve import PolicySet
 

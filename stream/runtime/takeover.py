@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PAUSE_EVERY: Final = 2_000
-"""Tickets indexed between two breaths of the event loop."""
+"""Tickets that are indexed before the event loop runs something else."""
 _PATIENCE: Final = 30.0
 """Seconds for which a take-over waits for a deployment that the owner before knew."""
 _LOOK_EVERY: Final = 0.05
