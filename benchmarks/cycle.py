@@ -58,8 +58,9 @@ from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.changelog import Changelog
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.outputs import Outputs
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load as load_settings
-from stream.runtime.timers import TimerQueue
+from stream.runtime.timers import Expirations, TimerQueue
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.wire.effect import encode_event
@@ -194,9 +195,9 @@ class _Elsewhere:
     """Stands for the consumer, the suspension detector and the store."""
 
     def __init__(self) -> None:
-        self.tickets: dict[bytes, bytes] = {}
+        self.tickets = Tickets()
 
-    def of(self, _: int) -> dict[bytes, bytes]:
+    def of(self, _: int) -> Tickets:
         return self.tickets
 
     def holds(self, *_: Any) -> bool:
@@ -245,7 +246,7 @@ def worker(
     for topic in (topics.breaches, topics.escalations, topics.rejected):
         written.found(topic, 0, 0)
     changes = Changelog(elsewhere, "bench-tickets-changelog", 0, changelog, elsewhere)  # type: ignore[arg-type]
-    index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0), TicketLists())
+    index = TicketIndex(TimerQueue(), Expirations(), metrics.open_commitments.begin(0), TicketLists())
     shard = Shard(settings, TP(topics.events, 0), elsewhere.tickets, index, Logs(written, changes), Checkpoint())
     return context, shard, (outputs, changelog)
 

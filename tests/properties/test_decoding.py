@@ -40,26 +40,26 @@ def ticket_fields(draw: st.DrawFn) -> dict[str, str | list[str]]:
 @st.composite
 def events(draw: st.DrawFn) -> Event:
     kind: EventType = draw(st.sampled_from(EVENT_TYPES))
-    says: dict[str, Any] = {}
+    keys: dict[str, Any] = {}
     match kind:
         case "ticket.created":
-            says["fields"] = {"status": draw(st.sampled_from(STATUSES)), **draw(ticket_fields())}
+            keys["fields"] = {"status": draw(st.sampled_from(STATUSES)), **draw(ticket_fields())}
         case "ticket.changed":
-            says["fields"] = draw(ticket_fields())
+            keys["fields"] = draw(ticket_fields())
         case "comment.added":
-            says["public"] = draw(st.booleans())
+            keys["public"] = draw(st.booleans())
         case "ticket.merged":
-            says["into"] = draw(identifiers) + "/other"
+            keys["into"] = draw(identifiers) + "/other"
         case "dependency.started" | "dependency.ended":
-            says["party"] = one_form(draw(identifiers))
+            keys["party"] = one_form(draw(identifiers))
         case "extension.granted":
-            says = {"commitment": one_form(draw(identifiers)), "by": draw(st.sampled_from(["30m", "1h30m", "2bd4bh", "1mo"]))}
+            keys = {"commitment": one_form(draw(identifiers)), "by": draw(st.sampled_from(["30m", "1h30m", "2bd4bh", "1mo"]))}
         case "resolution.accepted":
-            says["by"] = draw(st.sampled_from(["customer", "manager"]))
+            keys["by"] = draw(st.sampled_from(["customer", "manager"]))
         case "escalation.requested":
-            says = {"level": draw(texts), "impact": draw(st.sampled_from(["", "production", "business_risk"]))}
+            keys = {"level": draw(texts), "impact": draw(st.sampled_from(["", "production", "business_risk"]))}
         case "escalation.acknowledged" | "escalation.released":
-            says = {"level": draw(texts)}
+            keys = {"level": draw(texts)}
     return Event(
         at=draw(instants),
         id=draw(identifiers),
@@ -67,7 +67,7 @@ def events(draw: st.DrawFn) -> Event:
         source=draw(identifiers),
         seq=draw(st.integers(0, 2**63 - 1)),
         actor=draw(st.none() | st.sampled_from(ACTOR_KINDS)),
-        **says,
+        **keys,
     )
 
 

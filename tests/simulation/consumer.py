@@ -26,7 +26,7 @@ _TRIES: Final = 3
 
 
 class Delivered:
-    """What a partition task gets: a batch, and whom to tell that it is off its hands."""
+    """What a partition task gets: a batch, and the callback for the end of its processing."""
 
     def __init__(self, value: Batch, acknowledged: Callable[[], None]) -> None:
         self.value: Final = value
