@@ -153,3 +153,17 @@ def test_what_we_write_keeps_the_schema(ticket: str, event: Event) -> None:
 @given(identifiers, instants)
 def test_reading_a_tick_gives_back_what_was_written(source: str, at: int) -> None:
     assert decode(b"any", encode_tick(source, at), now=None) == Tick(source, at)
+
+
+raw_texts = st.text(st.sampled_from("ae@\u0301\u00e9\u212b\\/\n") | st.characters(codec="utf-8"), max_size=8)
+
+
+@given(st.dictionaries(raw_texts, raw_texts, max_size=3))
+@example({"cafe\u0301": "cafe\u0301", "team": "a"})
+def test_a_text_that_is_escaped_is_the_same_text(fields: dict[str, str]) -> None:
+    event = {"type": "ticket.changed", "id": "1", "source": "s", "ticket": "k", "at": "2026-03-02T12:00:00Z", "fields": fields}
+    escaped, plain = (
+        decode(b"k", json.dumps(event, ensure_ascii=ascii_only).encode(), now=None) for ascii_only in (True, False)
+    )
+    assert escaped == plain
+    assert not isinstance(escaped, Incoming) or all(one_form(name) == name for name in escaped.event.fields)

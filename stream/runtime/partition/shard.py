@@ -102,7 +102,7 @@ class Shard:
         self.watermark = checkpoint.watermark
         """The newest instant the feed has shown in this partition; 0: none."""
         self.cursor = 0
-        """The index of the next record of the batch in hand."""
+        """The index of the next record of the slice in hand."""
         self.catch_up_to = 0
         """The end of the input at the release: processed up to there, the partition is live."""
         self.past_on_arrival: dict[bytes, int] = {}

@@ -328,7 +328,7 @@ def test_finishing_a_batch_after_a_gap_raises_an_error(consumer: Consumer) -> No
 
 def test_an_acknowledged_message_is_not_committed(consumer: Consumer) -> None:
     tp = TP("ticket-events", 0)
-    message = consumer._message(tp, consumer._positions.end(tp, 10))
+    message = consumer._message(tp, consumer._positions.deliver(tp, (), 10))
     consumer._unacked_messages.add(message)
 
     assert message.ack(consumer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from functools import partial
+from operator import length_hint
 from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from stream.language.policies import load as load_policies
 from stream.observe.metrics.open_counts import OpenCommitmentCounts
 from stream.observe.metrics.registry import Metrics
+from stream.runtime.kafka import positions
 from stream.runtime.kafka.positions import Batch
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.partition import task as tasks
@@ -357,6 +359,36 @@ def test_a_unit_of_work_ends_after_its_time_and_the_next_one_continues(tmp_path:
         assert len(cursors) > 3
         assert cursors == sorted(cursors)
         assert len(context.shard.tickets) == cursors[-1] == 25
+
+    asyncio.run(run())
+
+
+def test_a_batch_is_unpacked_slice_by_slice_whatever_the_units_of_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(positions, "SLICE", 4)
+
+    async def run() -> None:
+        context = _Partition(tmp_path, clock="event")
+        records = _records([_created(f"t{number}", START) for number in range(24)])
+        given = iter(records)
+        batch = Batch(given, None, 24)
+        seconds = 0.0
+
+        def passing() -> float:
+            nonlocal seconds
+            seconds += time_slices.MOST_SECONDS / 12
+            return seconds
+
+        units, done = 0, False
+        while not done:
+            taken = len(context.shard.tickets)
+            assert batch.records[context.shard.cursor :][:1] == records[taken : taken + 1]  # whose age is measured
+            assert 24 - length_hint(given) == min(4 * (taken // 4) + 4, 24)
+            work = UnitOfWork(context.engine, context.settings, context.shard, context.wall, passing)
+            done, _ = context.run(work, partial(work.take, batch))
+            units += 1
+
+        assert units > 3
+        assert len(context.shard.tickets) == context.shard.input == 24
 
     asyncio.run(run())
 
