@@ -32,6 +32,8 @@ from stream.sla.events import Event
 from stream.wire.effect import encode_event
 
 TARGET: Final = 5.0
+INPUT_TARGET: Final = 1_000.0
+"""Milliseconds."""
 GRACE: Final = 0.2
 SECOND: Final = 1_000_000
 AHEAD: Final = 20
@@ -142,7 +144,7 @@ def report(watch: Watch, due: int, cpu: float, chosen: Any) -> None:
     print(f"{len(before)} effects of new tickets before the storm, {len(during)} in it")
     figure("input before the storm: until its effects are seen", before, "ms")
     figure(f"{chosen.deadlines:,} deadlines at one instant until all are out", [took], "s", TARGET)
-    figure(f"input in that storm, {chosen.rate} events/s: until its effects are seen", during, "ms")
+    figure(f"input in that storm, {chosen.rate} events/s: until its effects are seen", during, "ms", INPUT_TARGET)
 
 
 if __name__ == "__main__":
