@@ -4,7 +4,7 @@
 
 Chats that nobody answered are in the table, all due at the same instant. A breach is out when a consumer that reads committed
 records has it; time counts from the instant at which the first could come (the deadline and the setting ``grace``). Meanwhile
-new tickets come in at an even pace; each makes effects at once, and how late these are seen, before the storm and in it, says
+new tickets come in at an even pace; each makes effects at once, and how late these are seen, before the storm and in it, shows
 whether the deadlines starve the input.
 """
 
@@ -72,7 +72,7 @@ class Watch:
 
 
 def opened_at(key: bytes) -> int:
-    """When a new ticket was opened: its name says it."""
+    """When a new ticket was opened: its name has it."""
     name = key.rpartition(b"/")[2]
     return int(name[1:]) if name.startswith(b"n") else 0
 
