@@ -1,11 +1,14 @@
 """The core alone: ``Engine.apply`` for events in order, on the shipped Batoi policy.
 
+    python benchmarks/apply.py [--tickets 2000]
+
 Prints the mean per event, of each round, for a life of eight events a ticket, and the same with every state
 decoded before and encoded after the event, as a worker without a cache would have it.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 
 from figures import figure, machine
@@ -15,7 +18,7 @@ from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 
-TICKETS, ROUNDS = 2_000, 7
+ROUNDS = 7
 TARGET = 10.0
 MINUTE = 60_000_000
 START = 1_763_000_000_000_000
@@ -43,7 +46,7 @@ def life(number: int) -> list[Event]:
         ("ticket.changed", {"fields": {"status": "solved"}}),
     ]
     return [
-        Event(at=at + step * 9 * MINUTE, id=f"{number}-{step}", type=kind, source="bench", **rest)  # type: ignore[arg-type]
+        Event(at=at + step * 9 * MINUTE, id=f"{number}-{step}", type=kind, source="bench", **rest)  # type: ignore[arg-type]  # typed as text
         for step, (kind, rest) in enumerate(more)
     ]
 
@@ -66,8 +69,11 @@ def one_round(engine: Engine, lives: list[list[Event]], *, coded: bool) -> tuple
 
 
 def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--tickets", type=int, default=2_000)
+    tickets = options.parse_args().tickets
     engine = Engine(load([shipped("batoi")]))
-    lives = [life(number) for number in range(TICKETS)]
+    lives = [life(number) for number in range(tickets)]
     events = sum(map(len, lives))
     print(machine())
     print(f"{events} events a round")

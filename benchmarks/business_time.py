@@ -1,12 +1,13 @@
 """Business time: nanoseconds per add and per measure on twenty years of a working calendar.
 
-    python benchmarks/business_time.py
+    python benchmarks/business_time.py [--rounds 101]
 
 The figure to reach: each under 1,000 ns. The questions are spread over all twenty years, so caches do not help.
 """
 
 from __future__ import annotations
 
+import argparse
 import random
 import time
 from datetime import UTC, datetime
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 FIGURE: Final = 1000
 QUESTIONS: Final = 2000
-ROUNDS: Final = 101
 HOUR: Final = 3_600_000_000
 DATA: Final = {
     "timezone": "America/New_York",
@@ -32,6 +32,10 @@ DATA: Final = {
 
 
 def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--rounds", type=int, default=101)
+    rounds = options.parse_args().rounds
+
     def fail(path: tuple[str | int, ...], message: str) -> None:
         raise SystemExit(f"{path}: {message}")
 
@@ -45,21 +49,23 @@ def main() -> None:
     ends = [calendar.add(instant, target) for instant, target in zip(instants, targets, strict=True)]
 
     print(machine())
-    print(f"20 years, {QUESTIONS} questions, {ROUNDS} rounds; CPU of a call, the loop's own {_loop_cost():.0f} ns included")
-    _print("add 1 to 120 h", calendar.add, instants, targets)
-    _print("add backwards", calendar.add, ends, [-target for target in targets])
-    _print("measure such lengths", calendar.measure, instants, ends)
-    _print("measure over years", calendar.measure, instants, instants[1:] + instants[:1])
+    print(
+        f"20 years, {QUESTIONS} questions, {rounds} rounds; CPU of a call, the loop's own {_loop_cost(rounds):.0f} ns included"
+    )
+    _print("add 1 to 120 h", calendar.add, instants, targets, rounds)
+    _print("add backwards", calendar.add, ends, [-target for target in targets], rounds)
+    _print("measure such lengths", calendar.measure, instants, ends, rounds)
+    _print("measure over years", calendar.measure, instants, instants[1:] + instants[:1], rounds)
 
 
-def _print(what: str, function: Callable[[int, int], int], one: list[int], other: list[int]) -> None:
-    times = _times(function, one, other)
+def _print(what: str, function: Callable[[int, int], int], one: list[int], other: list[int], rounds: int) -> None:
+    times = _times(function, one, other, rounds)
     figure(f"business time, 20 years: {what}", times, "ns", FIGURE)
 
 
-def _times(function: Callable[[int, int], int], one: list[int], other: list[int]) -> list[float]:
+def _times(function: Callable[[int, int], int], one: list[int], other: list[int], rounds: int) -> list[float]:
     times = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         start = time.thread_time_ns()
         for a, b in zip(one, other, strict=True):
             function(a, b)
@@ -67,8 +73,8 @@ def _times(function: Callable[[int, int], int], one: list[int], other: list[int]
     return times
 
 
-def _loop_cost() -> float:
-    return min(_times(lambda a, _b: a, [0] * QUESTIONS, [0] * QUESTIONS))
+def _loop_cost(rounds: int) -> float:
+    return min(_times(lambda a, _b: a, [0] * QUESTIONS, [0] * QUESTIONS, rounds))
 
 
 if __name__ == "__main__":

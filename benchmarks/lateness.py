@@ -220,7 +220,7 @@ async def longest_backlog(broker: str, topics: Topics, feed: Feed) -> Any:
 
 async def until_caught_up(broker: str, topics: Topics, feed: Feed) -> None:
     async with committed(broker, topics.group, topics.events) as done:
-        while await done() < feed.published:  # noqa: ASYNC110  the broker tells nobody
+        while await done() < feed.published:  # noqa: ASYNC110  the broker does not announce it
             await asyncio.sleep(0.25)
 
 

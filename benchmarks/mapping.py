@@ -1,6 +1,6 @@
 """How many events a core maps: payloads of helpdesks to ticket events, accepted by the product's decoder.
 
-    python benchmarks/mapping.py
+    python benchmarks/mapping.py [--payloads 4000]
 
 The first figures are for one captured payload (libredesk, 2.3 KB) and one event of seven values: by a mapping of dotted paths,
 a template, a table and a first match, and by the same mapping with filters, which JMESPath's interpreter evaluates. The others
@@ -10,6 +10,7 @@ process, so that other work on the machine counts less.
 
 from __future__ import annotations
 
+import argparse
 import json
 import tempfile
 from pathlib import Path
@@ -50,12 +51,15 @@ FILTERS: Final = DOTTED.replace("{payload.conversation.", "{values(payload)[?uui
 
 
 def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--payloads", type=int, default=4_000, help="of a round; %(default)s")
+    count = options.parse_args().payloads
     print(machine())
     (snoozed,) = payloads("libredesk", "013-*.json")
     for what, text in (("dotted paths", DOTTED), ("filters", FILTERS)):
-        measure(f"map a payload by {what}", mapping_of(text), [snoozed], 80_000 if what == "dotted paths" else None)
+        measure(f"map a payload by {what}", mapping_of(text), [snoozed], 80_000 if what == "dotted paths" else None, count)
     for name in shipped():
-        measure(f"map the payloads of {name}", load(name), payloads(name, "*.json"), None)
+        measure(f"map the payloads of {name}", load(name), payloads(name, "*.json"), None, count)
 
 
 def mapping_of(text: str) -> FeedMapping:
@@ -70,8 +74,8 @@ def payloads(name: str, pattern: str) -> list[Any]:
     return [orjson.loads(one["body_text"]) if "body_text" in one else one for one in found]
 
 
-def measure(what: str, mapping: FeedMapping, documents: list[Any], target: float | None) -> None:
-    """Events a second; of payloads without an event the time counts too."""
+def measure(what: str, mapping: FeedMapping, documents: list[Any], target: float | None, count: int) -> None:
+    """Events a second; of payloads without an event the time counts too. ``count``: payloads of a round."""
     headers = {"content-type": "application/json"}
 
     def work() -> int:
@@ -80,7 +84,7 @@ def measure(what: str, mapping: FeedMapping, documents: list[Any], target: float
     events = work()
     if not events:  # Freshdesk's webhooks only state that something changed
         return
-    loops = max(1, 4_000 // len(documents))
+    loops = max(1, count // len(documents))
     rounds = [events * loops / spent for spent in repeat(work, number=loops, repeat=ROUNDS, timer=process_time)]
     figure(f"{what}, {len(documents)} payloads, {events} events", rounds, "events/s", target, least=True)
 

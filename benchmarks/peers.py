@@ -95,7 +95,7 @@ def stock_faust(broker: str, group: str, topic: str) -> None:
     )
     raw_bytes = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
     source = app.topic(topic, **raw_bytes)
-    said = app.topic(f"{group}-said", partitions=PARTITIONS, **raw_bytes)
+    outputs = app.topic(f"{group}-outputs", partitions=PARTITIONS, **raw_bytes)
     tickets = app.Table("tickets", key_type=bytes, value_type=bytes, partitions=PARTITIONS)
     deadlines: defaultdict[int, TimerQueue] = defaultdict(TimerQueue)
 
@@ -104,21 +104,21 @@ def stock_faust(broker: str, group: str, topic: str) -> None:
         soonest.set(key, step.wake_at)
         for effect in step.effects:
             headers = {"ce_id": effect.id.encode(), "ce_type": effect.kind.encode(), "ce_source": b"/stock"}
-            await said.send(key=key, value=encode_effect(effect), headers=headers)
+            await outputs.send(key=key, value=encode_effect(effect), headers=headers)
 
-    @app.agent(source)  # type: ignore[untyped-decorator]
+    @app.agent(source)  # type: ignore[untyped-decorator]  # Faust ships no types
     async def judge(stream: Any) -> None:
         async for received in stream.events():
             key: bytes = received.key
-            heard = decode(key, received.value, now=None)
-            if not isinstance(heard, Incoming):
+            incoming = decode(key, received.value, now=None)
+            if not isinstance(incoming, Incoming):
                 continue
             soonest = deadlines[received.message.partition]
             stored = tickets.get(key)
             state = None if stored is None else codec.decode(stored)
-            await keep(key, engine.apply(state, heard.ticket, heard.event, heard.event.at), soonest)
-            while due := soonest.take(heard.event.at):
-                await keep(due, engine.wake(codec.decode(tickets[due]), heard.event.at), soonest)
+            await keep(key, engine.apply(state, incoming.ticket, incoming.event, incoming.event.at), soonest)
+            while due := soonest.take(incoming.event.at):
+                await keep(due, engine.wake(codec.decode(tickets[due]), incoming.event.at), soonest)
 
     Worker(app, quiet=True, loglevel="ERROR").execute_from_commandline()
 

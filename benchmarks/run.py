@@ -31,10 +31,10 @@ END: Final = "<!-- measured: to here -->\n"
 LIMIT: Final = 420
 """Seconds that a script may take."""
 SCRIPTS: Final[dict[str, tuple[str, str]]] = {
-    "apply": ("", ""),
-    "business_time": ("", ""),
-    "decode": ("", ""),
-    "mapping": ("", ""),
+    "apply": ("", "--tickets 500"),
+    "business_time": ("", "--rounds 11"),
+    "decode": ("", "--loops 400"),
+    "mapping": ("", "--payloads 400"),
     "turn": ("1500", "500"),
     "cycle": ("", "--events 4000 --rounds 1"),
     "throughput": ("", "--tickets 4000 --rounds 1"),
@@ -43,15 +43,28 @@ SCRIPTS: Final[dict[str, tuple[str, str]]] = {
     "restart": ("", "--tickets 20000 --rounds 1"),
     "failover": ("", "--rounds 1"),
     "deploy": ("", "--rounds 1"),
-    "sweep": ("--tickets 1000000", "--tickets 5000"),
+    "sweep": ("--tickets 1000000", "--tickets 5000 --apart 1000"),
     "memory": ("", "--tickets 20000"),
     "replay": ("", "--tickets 2000 --rounds 1"),
     "idle": ("", "--seconds 2"),
     "outputs": ("", "--turns 10"),
-    "pages": ("", ""),
+    "pages": ("", "--open 50000 --seconds 1"),
     "metrics": ("", "100000"),
 }
 """Each benchmark: with what it is run, and with what it is quick."""
+SMALLEST: Final[dict[str, str]] = {
+    "apply": "--tickets 50",
+    "business_time": "--rounds 1",
+    "decode": "--loops 10",
+    "mapping": "--payloads 20",
+    "turn": "5",
+    "cycle": "--events 200 --rounds 1",
+    "sweep": "--tickets 200 --apart 20 --states 200 --deadlines 5",
+    "replay": "--tickets 150 --rounds 1",
+    "pages": "--open 8000 --seconds 0.3",
+    "metrics": "500",
+}
+"""Each benchmark that needs no broker: with what it only shows that it runs (``tests/cli/test_benchmarks.py``)."""
 COMPARED: Final = ("apply", "business_time", "turn", "cycle", "throughput")
 """Measured of the source as well when there is a wheel."""
 

@@ -1,6 +1,6 @@
 """The sweep after a deployment: every open ticket is woken once, while events come in and other deadlines pass.
 
-    python benchmarks/sweep.py [--tickets 20000] [--rate 500]
+    python benchmarks/sweep.py [--tickets 20000] [--apart 10000] [--rate 500]
 
 The partitions of a worker in one process, the broker left out: outputs and changelog take what they are given, and answer
 after as many milliseconds as a broker does (``benchmarks/outputs.py``). The tickets are those of ``benchmarks/tickets.py``. The
@@ -9,6 +9,8 @@ are opened at an even pace, and chats that nobody answers fall due, fifty a seco
 lateness is counted from the end of the grace to the call that writes the effect.
 
 What a ticket costs is measured apart from that, in sweeps of tickets of one sort in which nothing else goes on.
+
+Longer than 250 lines because it stands in for all that surrounds the sweep.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 from figures import figure, machine, short
 from lab import PARTITIONS, partition_of
+from stand_ins import IdleConsumer, NoClients, TakingChangelog, TakingOutputs
 from tickets import batoi, key_of, open_states, waiting_for_chat, wall
 
 from stream.language.policies import load, shipped
@@ -39,8 +42,10 @@ from stream.runtime.partition.sweep import Sweep
 from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load as load_settings
-from stream.runtime.timers import TimerQueue
+from stream.runtime.suspension import SuspensionDetector
+from stream.runtime.timers import Expirations, TimerQueue
 from stream.sla.codec import codec
 from stream.sla.effects import Kind
 from stream.sla.engine import Engine
@@ -48,7 +53,7 @@ from stream.sla.events import Event
 from stream.wire.effect import decode_effect, encode_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from stream.runtime.kafka.transport import Record
     from stream.sla.policy.resolve import PolicySet
@@ -58,8 +63,6 @@ LATENESS: Final = 250.0
 AFFECTED: Final = 0.1
 DEADLINES: Final = 50
 """A second."""
-APART: Final = 10_000
-"""Tickets of one sort whose sweep is measured by itself."""
 ROUNDS: Final = 3
 OUTPUTS, CHANGELOG = 0.009, 0.003
 """Seconds."""
@@ -68,66 +71,58 @@ CHATS: Final = 8_000_000
 """From this number on tickets are chats that fall due."""
 
 
-class Broker:
-    """Stands for the outputs, the changelog and the consumer of all partitions."""
+class Seen:
+    """What the outputs and changelogs of all partitions were given."""
 
-    def __init__(self, unaffected: frozenset[bytes]) -> None:
-        self.emitted_ids: set[bytes] = set()
-        self.woken_until: dict[bytes, int] = {}
-        self.deployed: dict[bytes, int] = {}
-        self.recovered = True
+    def __init__(self, unaffected: frozenset[bytes], grace: int) -> None:
         self.unaffected = unaffected
         self.bytes_of_unaffected = 0
         self.moved = 0
         """Deadlines that the deployment moved."""
         self.lateness: list[float] = []
         """Of each breach, in milliseconds."""
-        self.grace = 0
         self.looks = True
         """Whether it looks into effects, which costs CPU."""
+        self._grace: Final = grace
 
-    def finished(self, end: int, *, live: bool) -> None:
-        pass
-
-    def finish(self, tp: TP, batch: Batch) -> None:
-        pass
-
-    def unknown_from(self, *_: Any) -> dict[str, int]:
-        return {}
-
-    def committed(self, *_: Any) -> int:
-        return 0
-
-    def may_be_forgotten(self) -> bool:
-        return False
-
-    async def write(self, what: Mapping[Any, Any], *checkpoint: Checkpoint) -> None:
-        if checkpoint:
-            self.bytes_of_unaffected += sum(len(state or b"") for key, state in what.items() if key in self.unaffected)
-            await asyncio.sleep(CHANGELOG)
-        elif what:
-            records = [record for of_topic in what.values() for record in of_topic]  # which makes them
-            if self.looks:
-                self._outputs(records)
-            await asyncio.sleep(OUTPUTS)
-
-    def _outputs(self, records: list[Record]) -> None:
+    def effects(self, records: list[Record]) -> None:
+        if not self.looks:
+            return
         seen = wall()
         for record in records:
             effect = decode_effect(record.value or b"")
             if effect.deployment is not None:
                 self.moved += effect.kind is Kind.RETARGETED
             elif effect.kind is Kind.BREACHED and effect.due_at is not None:
-                self.lateness.append((seen - effect.due_at - self.grace) / 1e3)
+                self.lateness.append((seen - effect.due_at - self._grace) / 1e3)
 
-    async def close(self) -> None:
-        pass
+    def tickets(self, changes: Mapping[bytes, bytes | None]) -> None:
+        self.bytes_of_unaffected += sum(len(state or b"") for key, state in changes.items() if key in self.unaffected)
 
-    async def prove(self, tp: TP) -> None:
-        pass
 
-    def check(self) -> int:
-        return 0
+class _Outputs(TakingOutputs):
+    """Answer as late as a broker does."""
+
+    def __init__(self, topics: Topics, partition: int, seen: Seen) -> None:
+        super().__init__(topics, partition)
+        self._seen: Final = seen
+
+    async def write(self, outputs: Mapping[str, Iterable[Record]]) -> None:
+        if outputs:
+            self._seen.effects([record for of_topic in outputs.values() for record in of_topic])  # which makes them
+            await asyncio.sleep(OUTPUTS)
+
+
+class _Changelog(TakingChangelog):
+    """Answers as late as a broker does."""
+
+    def __init__(self, seen: Seen) -> None:
+        super().__init__()
+        self._seen: Final = seen
+
+    async def write(self, changes: Mapping[bytes, bytes | None], checkpoint: Checkpoint) -> None:
+        self._seen.tickets(changes)
+        await asyncio.sleep(CHANGELOG)
 
 
 class Worker:
@@ -135,10 +130,8 @@ class Worker:
 
     def __init__(self, tickets: dict[bytes, bytes], unaffected: frozenset[bytes]) -> None:
         engine = batoi()
-        self.broker = Broker(unaffected)
-        nowhere: Any = self.broker
         settings = load_settings({"policies": str(shipped("batoi"))}, {})
-        self.broker.grace = settings.grace
+        self.seen = Seen(unaffected, settings.grace)
         self.metrics = Metrics(engine.policies)
         self.context = WorkerContext(
             settings=settings,
@@ -146,29 +139,28 @@ class Worker:
             engine=engine,
             metrics=self.metrics,
             wall=wall,
-            consumer=nowhere,
-            clients=nowhere,
-            suspension_detector=nowhere,
+            consumer=IdleConsumer(),
+            clients=NoClients(),
+            suspension_detector=SuspensionDetector(allowed=3_600.0),
         )
-        tables: list[dict[bytes, bytes]] = [{} for _ in range(PARTITIONS)]
+        tables = [Tickets() for _ in range(PARTITIONS)]
         for key, state in tickets.items():
             tables[partition_of(key)][key] = state
         self.shards = [self._shard(number, table) for number, table in enumerate(tables)]
         self.ends = [0] * PARTITIONS
 
-    def _shard(self, number: int, table: dict[bytes, bytes]) -> Shard:
-        index = TicketIndex(TimerQueue(), TimerQueue(), self.metrics.open_commitments.begin(number), TicketLists())
+    def _shard(self, number: int, table: Tickets) -> Shard:
+        index = TicketIndex(TimerQueue(), Expirations(), self.metrics.open_commitments.begin(number), TicketLists())
         for key, state in table.items():
             wake_at, _, standing, _, _ = codec.peek(state)
             index.open_counts.add(standing)
-            index.timers.set(key, wake_at)
-        nowhere: Any = self.broker
+            index.timers.move(key, None, wake_at)
         return Shard(
             self.context.settings,
             TP("ticket-events", number),
             table,
             index,
-            Logs(nowhere, nowhere),
+            Logs(_Outputs(self.context.topics, number, self.seen), _Changelog(self.seen)),
             Checkpoint(watermark=wall()),
         )
 
@@ -211,14 +203,17 @@ async def until(true: Callable[[], bool]) -> None:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--tickets", type=int, default=20_000)
+    options.add_argument("--apart", type=int, default=10_000, help="tickets of one sort that are swept alone; %(default)s")
+    options.add_argument("--states", type=int, default=4_000, help="different states of tickets; %(default)s")
+    options.add_argument("--deadlines", type=int, default=60, help="seconds of other deadlines; %(default)s")
     options.add_argument("--rate", type=int, default=500, help="new tickets a second; %(default)s")
     chosen = options.parse_args()
     print(machine())
     gc_tuning.configure()
     policies = changed()
-    affected, unaffected = sorts(policies)
+    affected, unaffected = sorts(policies, chosen.states)
     for name, states in (("affected", affected), ("unaffected", unaffected)):
-        costs = [asyncio.run(apart(states, policies)) for _ in range(ROUNDS)]
+        costs = [asyncio.run(apart(states, policies, chosen.apart)) for _ in range(ROUNDS)]
         figure(f"sweep, CPU of a ticket that is {name}", [1e6 * cost for cost in costs], "us")
     asyncio.run(together(affected, unaffected, policies, chosen))
 
@@ -233,13 +228,13 @@ def changed() -> PolicySet:
         return load([file])
 
 
-def sorts(policies: PolicySet) -> tuple[list[bytes], list[bytes]]:
+def sorts(policies: PolicySet, count: int) -> tuple[list[bytes], list[bytes]]:
     """States of tickets about which the deployment changes something, and of such about which it does not."""
     now, engine = wall(), batoi()
     deployed = Engine(engine.deployments.add(1, now, policies))
     affected: list[bytes] = []
     unaffected: list[bytes] = []
-    for state in open_states(engine, now):
+    for state in open_states(engine, now, count):
         before = codec.decode(state)
         (unaffected if deployed.wake(before, now + 1).state is before else affected).append(state)
     return affected, unaffected
@@ -259,11 +254,11 @@ def table(
     return tickets, keys
 
 
-async def apart(states: list[bytes], policies: PolicySet) -> float:
+async def apart(states: list[bytes], policies: PolicySet, count: int) -> float:
     """Seconds of CPU a ticket, of a sweep of these alone."""
-    tickets, _ = table(states, states, range(APART), 0.0)
+    tickets, _ = table(states, states, range(count), 0.0)
     worker = Worker(tickets, frozenset())
-    worker.broker.looks = False
+    worker.seen.looks = False
     worker.deploy(policies)
     await asyncio.sleep(2 * worker.context.settings.grace / SECOND)
     gc.collect()
@@ -273,14 +268,14 @@ async def apart(states: list[bytes], policies: PolicySet) -> float:
         shard.sweep = Sweep(1, shard.tickets, shard.timers)
         while not await process_and_commit(worker.context, shard, shard.sweep):
             pass
-    return (time.process_time() - began) / APART
+    return (time.process_time() - began) / count
 
 
 async def together(affected: list[bytes], unaffected: list[bytes], policies: PolicySet, chosen: Any) -> None:
     tickets, untouched = table(affected, unaffected, range(1, chosen.tickets + 1), AFFECTED)
     now, engine = wall(), batoi()
     first = now + 3 * SECOND + chosen.tickets * 40  # the tables are made by then
-    chats = chosen.tickets // 5_000 * DEADLINES + 60 * DEADLINES
+    chats = chosen.tickets // 5_000 * DEADLINES + chosen.deadlines * DEADLINES
     for number in range(CHATS, CHATS + chats):
         state = waiting_for_chat(engine, number, first + (number - CHATS) * SECOND // DEADLINES, now)
         tickets[key_of(number)] = codec.encode(state)
@@ -290,22 +285,22 @@ async def together(affected: list[bytes], unaffected: list[bytes], policies: Pol
     tasks = await worker.start()
     feed = asyncio.create_task(news(worker, tasks, chosen.rate))
     await asyncio.sleep(max(0, (first - wall()) / SECOND) + 5)
-    before = list(worker.broker.lateness)
-    worker.broker.lateness.clear()
+    before = list(worker.seen.lateness)
+    worker.seen.lateness.clear()
     cpu, begins = time.process_time(), worker.deploy(policies)
     for task in tasks:
         task.deployed()
     await until(lambda: all(shard.swept == 1 for shard in worker.shards))
     took, cpu = (wall() - begins) / SECOND, time.process_time() - cpu
     feed.cancel()
-    during, broker = sorted(worker.broker.lateness), worker.broker
+    during, seen = sorted(worker.seen.lateness), worker.seen
     many = sum(len(shard.tickets) for shard in worker.shards)
-    print(f"{many:,} tickets in the end, {broker.moved:,} deadlines were moved, {cpu / took:.0%} of a core in the sweep")
+    print(f"{many:,} tickets in the end, {seen.moved:,} deadlines were moved, {cpu / took:.0%} of a core in the sweep")
     name = f"sweep of {chosen.tickets:,} open tickets, a tenth affected, {chosen.rate} events/s"
     figure(name, [took], "s", TARGET)
     figure(f"{name}: tickets a second", [chosen.tickets / took], "")
     figure(f"{name}: CPU, events, deadlines and the benchmark itself included", [cpu], "s")
-    figure(f"{name}: bytes written for unaffected tickets", [broker.bytes_of_unaffected], "")
+    figure(f"{name}: bytes written for unaffected tickets", [seen.bytes_of_unaffected], "")
     figure("lateness of other deadlines before it", before or [0.0], "ms")
     if not during:
         print("the sweep was over before another deadline passed")

@@ -5,7 +5,7 @@
 Whoever reads has a core for itself, the broker another. The input (benchmarks/lives.py) is in the topic before anybody
 starts. Rounds alternate, so that a slow spell of a shared machine meets all. What is committed is looked at many times a round;
 the figures are the slopes of time and of CPU over it, without its beginning (start and warm-up) and its end: what is under way,
-done and not yet committed, is about the same at each look and so does not count. What each does is said in
+done and not yet committed, is about the same at each look and so does not count. What each does is stated in
 benchmarks/peers.py. Figures in events/s and microseconds scale with the machine; ratios do so less.
 
 ``--profile`` runs the worker once more, with its stacks sampled, and prints where the CPU went.
@@ -51,8 +51,8 @@ class Run(NamedTuple):
     """Microseconds of CPU an event."""
 
 
-class Bench:
-    """One input topic, and who reads it in turn."""
+class Comparison:
+    """One input topic, and the programs that read it, one after another."""
 
     def __init__(self, broker: str, folder: Path, total: int) -> None:
         self.broker, self.folder, self.total = broker, folder, total
@@ -62,7 +62,7 @@ class Bench:
 
     def worker(self, *, profile: Path | None = None) -> Run:
         self._runs += 1
-        # A table and a group of its own, and outputs in which nothing is said yet.
+        # A table and a group of its own, and empty outputs.
         topics = Topics(f"bench-{self._runs}", "bench.")
         asyncio.run(create(self.broker, topics, partitions=PARTITIONS))
         asyncio.run(forget(self.broker, topics.breaches, topics.escalations, topics.rejected))
@@ -85,7 +85,7 @@ class Bench:
             return self._watch(child, group, self.total)
 
     def stock(self) -> Run:
-        group = self._group("said")
+        group = self._group("outputs")
         with Child(self.folder / f"{group}.log", PEERS, "faust", self.broker, group, self.topics.events) as child:
             return self._watch(child, group, self.total // 10, STOCK_SECONDS)
 
@@ -119,21 +119,21 @@ def main() -> None:
 def compare(broker: str, folder: Path, chosen: Any) -> None:
     print(machine())
     lives = [Record(ticket.encode(), encode_event(ticket, event), []) for ticket, event in feed(chosen.tickets)]
-    context = Bench(broker, folder, len(lives))
-    asyncio.run(create(broker, context.topics, partitions=PARTITIONS))
-    asyncio.run(produce(broker, context.topics.events, lives))
+    comparison = Comparison(broker, folder, len(lives))
+    asyncio.run(create(broker, comparison.topics, partitions=PARTITIONS))
+    asyncio.run(produce(broker, comparison.topics.events, lives))
     size = sum(len(record.value or b"") for record in lives) / len(lives)
     print(f"{len(lives):,} events of {chosen.tickets:,} tickets, {size:.0f} bytes each, {PARTITIONS} partitions", flush=True)
     workers, raws, stocks = [], [], []
     for number in range(chosen.rounds):
         if chosen.only != "raw":
-            workers.append(_said("worker", context.worker()))
+            workers.append(_printed("worker", comparison.worker()))
         if chosen.only != "worker":
-            raws.append(_said("raw", context.raw()))
+            raws.append(_printed("raw", comparison.raw()))
         if chosen.only is None and number < 2:
-            stocks.append(_said("stock Faust", context.stock()))
+            stocks.append(_printed("stock Faust", comparison.stock()))
     if workers:
-        print(f"an event makes {context.effects / context.total:.2f} effects")
+        print(f"an event makes {comparison.effects / comparison.total:.2f} effects")
         figure("worker, events/s of one core", [run.events for run in workers], "events/s", EVENTS_TARGET, least=True)
         figure("worker, CPU an event", [run.cpu for run in workers], "us", CPU_TARGET)
     if raws:
@@ -150,11 +150,11 @@ def compare(broker: str, folder: Path, chosen: Any) -> None:
         figure("stock Faust, its CPU to the worker's", [run.cpu / usual for run in stocks], "times")
     if chosen.profile:
         file = folder / "profile.json"
-        context.worker(profile=file)
+        comparison.worker(profile=file)
         _print_profile(json.loads(file.read_text("utf-8")))
 
 
-def _said(who: str, run: Run) -> Run:
+def _printed(who: str, run: Run) -> Run:
     print(f"  {who}: {run.events:,.0f} events/s, {run.cpu:.1f} us of CPU an event", flush=True)
     return run
 

@@ -43,10 +43,10 @@ def read(log: Path) -> Seen:
 
 def run(arguments: list[str]) -> None:
     _watch_the_collector()
-    from stream.runtime import app, gc_tuning
+    from stream.runtime import app, gc_tuning, takeover
     from stream.runtime.kafka import consumer
     from stream.runtime.partition import task
-    from stream.runtime.recovery import store, takeover
+    from stream.runtime.recovery import store
 
     _around(app.App, "on_start", "started")
     _around(app, "take_over", "taking over")

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka.structs import ConsumerRecord
 from apply import life
 from faust.types import TP
+from stand_ins import IdleConsumer, NoClients, TakingChangelog, TakingOutputs
 
 from stream.language.policies import load, shipped
 from stream.observe.metrics.registry import Metrics
@@ -36,8 +37,10 @@ from stream.runtime.partition.commit import WorkerContext, process_and_commit
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load as load_settings
-from stream.runtime.timers import TimerQueue
+from stream.runtime.suspension import SuspensionDetector
+from stream.runtime.timers import Expirations, TimerQueue
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.wire.decode import decode
@@ -56,43 +59,6 @@ ORDINARY: Final = 30.0
 
 Times = defaultdict[str, list[float]]
 """By stage: seconds that each batch took."""
-
-
-class _Nowhere:
-    """Stands for the outputs, the changelog, the consumer and the process: takes what it is given."""
-
-    def __init__(self) -> None:
-        self.emitted_ids: set[bytes] = set()
-        self.woken_until: dict[bytes, int] = {}
-        self.deployed: dict[bytes, int] = {}
-        self.recovered = True
-
-    def finished(self, end: int, *, live: bool) -> None:
-        pass
-
-    def may_be_forgotten(self) -> bool:
-        return False
-
-    def unknown_from(self, *_: Any) -> dict[str, int]:
-        return {}
-
-    def committed(self, *_: Any) -> int:
-        return 0
-
-    async def write(self, *what: Any) -> None:
-        pass
-
-    async def close(self) -> None:
-        pass
-
-    async def prove(self, tp: TP) -> None:
-        pass
-
-    def finish(self, tp: TP, batch: Batch) -> None:
-        pass
-
-    def check(self) -> int:
-        return 0
 
 
 def main() -> None:
@@ -144,13 +110,13 @@ def _stages(engine: Engine, batches: list[list[Any]], times: Times) -> None:
     open_counts = metrics.open_commitments.begin(0)
     for records in batches:
         marks = [time.perf_counter()]
-        heard = [decode(record.key, record.value, now=None) for record in records]
+        incoming = [decode(record.key, record.value, now=None) for record in records]
         marks.append(time.perf_counter())
         states = [codec.decode(tickets[record.key]) if record.key in tickets else None for record in records]
         marks.append(time.perf_counter())
         steps = [
             engine.apply(state, one.ticket, one.event, one.event.at)
-            for state, one in zip(states, heard, strict=True)
+            for state, one in zip(states, incoming, strict=True)
             if isinstance(one, Incoming)
         ]
         marks.append(time.perf_counter())
@@ -167,24 +133,25 @@ def _stages(engine: Engine, batches: list[list[Any]], times: Times) -> None:
         for name, began, ended in zip(names, marks, marks[1:], strict=False):
             times[name].append(ended - began)
         tickets.update(zip((record.key for record in records), encoded, strict=True))
-        del heard, states, steps, effects, written
+        del incoming, states, steps, effects, written
 
 
 async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None:
-    nowhere: Any = _Nowhere()
     metrics = Metrics(engine.policies)
+    topics = Topics("bench")
     context = WorkerContext(
         settings=load_settings({"policies": str(shipped("batoi")), "clock": "event"}, {}),
-        topics=Topics("bench"),
+        topics=topics,
         engine=engine,
         metrics=metrics,
         wall=lambda: time.time_ns() // 1_000,
-        consumer=nowhere,
-        clients=nowhere,
-        suspension_detector=nowhere,
+        consumer=IdleConsumer(),
+        clients=NoClients(),
+        suspension_detector=SuspensionDetector(allowed=3_600.0),
     )
-    index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0), TicketLists())
-    shard = Shard(context.settings, TP("ticket-events", 0), {}, index, Logs(nowhere, nowhere), Checkpoint())
+    index = TicketIndex(TimerQueue(), Expirations(), metrics.open_commitments.begin(0), TicketLists())
+    logs = Logs(TakingOutputs(topics, 0), TakingChangelog())
+    shard = Shard(context.settings, TP("ticket-events", 0), Tickets(), index, logs, Checkpoint())
     end = 0
     for records in batches:
         batch = Batch(records, end or None, end + len(records))

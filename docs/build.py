@@ -2,6 +2,8 @@
 when a page is not current.
 
 The pages are committed, so that they can be read on the web, and a test compares them with what this file generates.
+
+Longer than 250 lines because each page is read beside the next.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from stream.observe.metrics.families import Spec
+    from stream.runtime.settings import Entry
 
 REFERENCE: Final = Path(__file__).parent / "reference"
 DEPLOYMENTS: Final = Path(__file__).parent / "concepts/deployments.md"
@@ -58,16 +61,18 @@ Every setting of a worker can be given in three ways:
 A flag overrides the environment, and the environment overrides the file.
 The settings file is `breachwatch.toml` in the working directory, or the file named by `--config` or `BREACHWATCH_CONFIG`.
 Write durations as `200ms`, `5s`, `1m`, `1h` or `30d`.
+The column *allowed* gives the bounds, which are included, or all values.
+A worker does not start with another value.
 
 All workers of a group need the same `app_id`, `topic_prefix`, `partitions`, `clock`, `history`, `retention` and policies.
 They also need the same `late_after`, `settling` and `feed_lag_limit`.
 Every command that connects to Kafka reads its settings in the same three ways; `tls`, `ssl_*` and `sasl_*` have no flag there.
-`BREACHWATCH_TOKEN_FILE`, `BREACHWATCH_SSL_KEY_PASSWORD_FILE`, `BREACHWATCH_SASL_PASSWORD_FILE` and
-`BREACHWATCH_SASL_OAUTH_CLIENT_SECRET_FILE` name a file that has the secret instead.
+`BREACHWATCH_TOKEN_FILE`, `BREACHWATCH_GATEWAY_TOKEN_FILE`, `BREACHWATCH_SSL_KEY_PASSWORD_FILE`,
+`BREACHWATCH_SASL_PASSWORD_FILE` and `BREACHWATCH_SASL_OAUTH_CLIENT_SECRET_FILE` name a file that has the secret instead.
 A worker warns of a variable that looks like a misspelt setting.
 
-| key | flag | variable | default | meaning |
-|---|---|---|---|---|
+| key | flag | variable | default | allowed | meaning |
+|---|---|---|---|---|---|
 """
 
 _WRITEBACK_SETTINGS: Final = """
@@ -75,8 +80,8 @@ _WRITEBACK_SETTINGS: Final = """
 
 The settings of [`breachwatch writeback`](../guides/writeback.md), below `[writeback]` in the file.
 
-| key | flag | variable | default | meaning |
-|---|---|---|---|---|
+| key | flag | variable | default | allowed | meaning |
+|---|---|---|---|---|---|
 """
 
 _METRICS: Final = """\
@@ -121,8 +126,8 @@ Its own settings are keys below `[gateway]` in the file.
 In the environment, they are pairs such as `desk=zendesk`, separated by commas:
 `BREACHWATCH_GATEWAY_FEEDS`, `BREACHWATCH_GATEWAY_SECRETS`, `BREACHWATCH_GATEWAY_SCHEMES`.
 
-| key | flag | variable | default | meaning |
-|---|---|---|---|---|
+| key | flag | variable | default | allowed | meaning |
+|---|---|---|---|---|---|
 """
 
 _PULL_SETTINGS: Final = """
@@ -131,8 +136,8 @@ _PULL_SETTINGS: Final = """
 The settings of [`breachwatch pull`](../guides/pull.md), below `[pull]` in the file.
 It also takes `broker`, `topic_prefix`, `log_format`, `tls`, `ssl_*` and `sasl_*` from above.
 
-| key | flag | variable | default | meaning |
-|---|---|---|---|---|
+| key | flag | variable | default | allowed | meaning |
+|---|---|---|---|---|---|
 """
 
 _GATEWAY_METRICS: Final = """\
@@ -148,8 +153,8 @@ _NOTIFY_SETTINGS: Final = """
 
 The settings of [`breachwatch notify run`](../guides/notify.md), below `[notify]` in the file.
 
-| key | flag | variable | default | meaning |
-|---|---|---|---|---|
+| key | flag | variable | default | allowed | meaning |
+|---|---|---|---|---|---|
 """
 
 _NOTIFY_METRICS: Final = """\
@@ -182,10 +187,7 @@ _COMMANDS: Final = """\
 
 def settings_page() -> str:
     """The text of ``docs/reference/settings.md``."""
-    rows = []
-    for name, entry in ENTRIES.items():
-        default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
-        rows.append(f"| `{name}` | `{flag(name)}` | `{variable(name)}` | {default} | {_cell(entry.help)} |\n")
+    rows = [_row(name, variable(name), entry) for name, entry in ENTRIES.items()]
     rows += [_GATEWAY_SETTINGS, *_table_rows(TABLE, GatewaySettings)]
     rows += [_PULL_SETTINGS, *_table_rows(PULL_TABLE, PullSettings)]
     rows += [_WRITEBACK_SETTINGS, *_table_rows(WRITEBACK_TABLE, WritebackSettings)]
@@ -195,11 +197,14 @@ def settings_page() -> str:
 
 def _table_rows(table: str, kind: type[Any]) -> list[str]:
     """The settings of a table of the file."""
-    rows = []
-    for name, entry in entries(kind).items():
-        default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
-        rows.append(f"| `{name}` | `{flag(name)}` | `{table_variable(table, name)}` | {default} | {_cell(entry.help)} |\n")
-    return rows
+    return [_row(name, table_variable(table, name), entry) for name, entry in entries(kind).items()]
+
+
+def _row(name: str, in_environment: str, entry: Entry) -> str:
+    default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
+    allowed = " or ".join(f"`{choice}`" for choice in entry.choices) or entry.bounds
+    cells = (f"`{name}`", f"`{flag(name)}`", f"`{in_environment}`", default, allowed, _cell(entry.help))
+    return f"| {' | '.join(cells)} |\n".replace("|  |", "| |")
 
 
 def _metrics(catalogue: Iterable[Spec]) -> list[str]:
@@ -250,7 +255,7 @@ def _example(story: dict[str, Any]) -> str:
     """Deployments, events and effects of a story, a line each, in the order of their instants."""
     lines: list[tuple[str, int, str]] = []
     arrives = story.get("arrives", [])
-    happens = [(when, part) for item in story["happens"] for when, said in item.items() for part in _parts(said)]
+    happens = [(when, part) for item in story["happens"] for when, stated in item.items() for part in _parts(stated)]
     for number, (when, part) in enumerate(happens, start=1):
         place = arrives.index(str(number)) + 1 if arrives else number
         lines.append((when, 1, part if place == number else f"{part} (event {place} to arrive)"))
@@ -258,14 +263,14 @@ def _example(story: dict[str, Any]) -> str:
         ((when, what),) = item.items()
         lines.append((when, 0, _deployed(what)))
     for item in story["then"]:
-        ((when, said),) = item.items()
-        lines += [(when, 2, f"-> {part}") for part in _parts(said)]
+        ((when, stated),) = item.items()
+        lines += [(when, 2, f"-> {part}") for part in _parts(stated)]
     lines.sort(key=lambda line: (instant(line[0]), line[1]))
     return "".join(f"{datetime.fromisoformat(when):%a %H:%M}  {text}\n" for when, _, text in lines)
 
 
-def _parts(said: str | list[str]) -> list[str]:
-    return [said] if isinstance(said, str) else said
+def _parts(stated: str | list[str]) -> list[str]:
+    return [stated] if isinstance(stated, str) else stated
 
 
 def _deployed(what: str | list[str] | dict[str, str]) -> str:
@@ -311,11 +316,21 @@ def _implied(name: str) -> frozenset[str]:
 
 
 def _option(option: click.Option) -> str:
+    names = " / ".join(filter(None, (", ".join(option.opts), ", ".join(option.secondary_opts))))
     value = "" if option.is_flag else f" {option.make_metavar(click.Context(main))}"
     default = "required" if option.required else ""
     if not option.is_flag and isinstance(option.default, str | int | float) and option.default != "":
         default = f"`{option.default}`"
-    return f"| `{', '.join(option.opts)}{value}` | {default} | {_cell(option.help or '')} |"
+    meaning = _cell(f"{option.help or ''} {_bounds(option.type)}")
+    return f"| `{_cell(names + value)}` | {default} | {meaning} |"
+
+
+def _bounds(kind: click.ParamType) -> str:
+    """The minimum and the maximum of a number; empty if it has neither."""
+    if not isinstance(kind, click.IntRange | click.FloatRange):
+        return ""
+    low, high = ("" if bound is None else f"{bound:g}" for bound in (kind.min, kind.max))
+    return f"[{low} to {high}]" if low and high else f"[at least {low}]" if low else f"[at most {high}]"
 
 
 def _prose(text: str) -> str:

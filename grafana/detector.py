@@ -1,4 +1,7 @@
-"""*Detector health*, for whoever is on call: what goes in and out, how late, and what does the machine have left?"""
+"""*Detector health*, for whoever is on call: what goes in and out, how late, and what does the machine have left?
+
+Longer than 250 lines because it is one dashboard.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +97,7 @@ def _figures() -> list[Json]:
             "s",
             # As of the scrape: until the next one, time() would go on without them. They may have begun while it was under way.
             Query(f"clamp_min(max(timestamp({unsent}) - ({unsent} > 0)), 0) or vector(0)", "now"),
-            steps=[(GREEN, None), (RED, 60)],
+            steps=[(GREEN, None), (RED, 8)],
             decimals=1,
         ),
     ]
@@ -216,7 +219,7 @@ def _feeds() -> list[Json]:
     clock = f"on (job, instance) group_right () (0 * sla_feed_complete_timestamp_seconds{{{WHICH}}})"
     return [
         graph(
-            8,
+            6,
             "Feeds behind the clock",
             "By source whose ticks have a state: how long ago the feed was complete. Above the limit, breaches of its tickets "
             "are provisional.",
@@ -231,7 +234,7 @@ def _feeds() -> list[Json]:
             runbook="SLAFeedLagging",
         ),
         table(
-            8,
+            12,
             "Feeds",
             "By source: the newest event, and up to when the feed is complete; whether the helpdesk has newer events, or does "
             "not answer.",
@@ -246,7 +249,7 @@ def _feeds() -> list[Json]:
             links={"source": ("Runbook", "${docs}/runbooks/SLAFeedUnreachable.md")},
         ),
         graph(
-            8,
+            6,
             "Provisional breaches",
             "Tickets that wait for their feed, and breaches per interval that were provisional when they were published.",
             "short",

@@ -1,10 +1,10 @@
 """Machine code of the hot path for a checkout of the source: used if it was built of exactly this source and interpreter.
 
-``make compile`` builds it and unpacks it to ``.compiled/KEY`` beside ``stream``. The key is a digest of every source file and
-of the interpreter, computed anew at each start. So machine code of another source is never used: an edited file is run as it
-is. Where there is no ``.compiled``, as beside an installed wheel, this costs one look.
+``make compile`` builds it and unpacks it to ``.compiled/KEY`` beside ``stream``. The key is a digest of every source file, of
+the interpreter and of the system, computed anew at each start. So machine code of another source is never used: an edited
+file is run as it is. Where there is no ``.compiled``, as beside an installed wheel, this costs one look.
 
-    python -m stream.compiled WHEEL    # unpacks the machine code of a wheel that was built of this source
+    python -P stream/compiled.py WHEEL SOURCE    # unpacks the machine code of a wheel that was built of a copy of the source
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+from contextlib import suppress
 from hashlib import blake2b
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from pathlib import Path
@@ -28,13 +29,24 @@ _SUFFIX: Final[str] = sysconfig.get_config_var("EXT_SUFFIX")
 
 
 def key(root: Path) -> str:
-    """Digest of the interpreter and of every source file below ``root / "stream"``."""
-    digest = blake2b(f"{sys.implementation.cache_tag} {_SUFFIX}".encode(), digest_size=10)
+    """Digest of the interpreter, of the system and of every source file below ``root / "stream"``."""
+    digest = blake2b(f"{sys.implementation.cache_tag} {_SUFFIX} {_system()}".encode(), digest_size=10)
     for file in sorted((root / "stream").rglob("*.py")):
+        # No module has such a name. An editor's may be a link to nowhere.
+        if file.name.startswith(".") or not file.is_file():
+            continue
         content = file.read_bytes()
         digest.update(f"\n{file.relative_to(root).as_posix()} {len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest()
+
+
+def _system() -> str:
+    """Processor and C library: a folder may be copied to another machine, or be seen by a container on this one."""
+    library: str | None = None
+    with suppress(OSError, ValueError):  # another C library than glibc, which the suffix names
+        library = os.confstr("CS_GNU_LIBC_VERSION")
+    return f"{os.uname().machine} {library}"
 
 
 class Finder:
@@ -46,7 +58,7 @@ class Finder:
             for file in folder.rglob(f"*{_SUFFIX}")
         }
 
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:  # noqa: ARG002
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:  # noqa: ARG002  the signature is Python's
         file = self._files.get(name)
         if file is None:
             return None
@@ -66,30 +78,44 @@ def use(root: Path) -> None:
 
 def hot_path() -> str:
     """A phrase for the log: whether this process runs compiled or interpreted code."""
-    from stream.sla import engine
-
-    file = engine.__file__ or ""
-    if file.endswith(_SUFFIX):
+    if is_compiled():
         return "compiled"
     if (Path(__file__).parents[1] / FOLDER).is_dir() and not os.environ.get(OFF):
-        return "interpreted, because the source has changed since `make compile`"
+        return "interpreted, because the source or the interpreter has changed since `make compile`"
     return "interpreted"
 
 
+def is_compiled() -> bool:
+    """Whether this process runs machine code of the hot path."""
+    from stream.sla import engine
+
+    return (engine.__file__ or "").endswith(_SUFFIX)
+
+
 def unpack(wheel: Path, source: Path, root: Path) -> Path:
-    """Unpack the machine code of a wheel, built of the source at ``source``, beside ``root / "stream"``. Returns the folder."""
+    """Unpack the machine code of a wheel, built of the source at ``source``, beside ``root / "stream"``. Returns the folder.
+
+    The folder gets its name when it is complete, so nobody meets a part of it. Raises ValueError: the wheel has no machine
+    code.
+    """
     import zipfile  # only here: every command imports this module
     from shutil import rmtree
+    from tempfile import mkdtemp
 
     folder = root / FOLDER / key(source)
-    rmtree(root / FOLDER, ignore_errors=True)
+    folder.parent.mkdir(exist_ok=True)
+    unfinished = Path(mkdtemp(dir=folder.parent))
     with zipfile.ZipFile(wheel) as content:
-        content.extractall(folder, [name for name in content.namelist() if name.endswith(_SUFFIX)])
-    return folder
+        built = [name for name in content.namelist() if name.endswith(_SUFFIX)]
+        if not built:
+            raise ValueError(f"{wheel.name} has no machine code for this interpreter")
+        content.extractall(unfinished, built)
+    for other in folder.parent.iterdir():
+        if other != unfinished:
+            rmtree(other)
+    return unfinished.rename(folder)
 
 
 if __name__ == "__main__":
-    here = Path(__file__).resolve().parents[1]
-    built = Path(sys.argv[1])
-    # ``make wheel`` builds of a copy: what was edited since is not in the wheel.
-    unpack(built, built.parent / "source", here)
+    unpack(Path(sys.argv[1]), Path(sys.argv[2]), Path(__file__).resolve().parents[1])
+    print("The commands of this checkout run machine code until its source changes.")

@@ -3,6 +3,8 @@
 The desk's events pass through the engine and into the metrics of a worker, in simulated time: four weeks take seconds. What a
 run in simulated time cannot measure is drawn around what docs/internals/benchmarks.md measures: how long a unit of work takes,
 how late a breach is detected, CPU and memory.
+
+Longer than 250 lines because the feed and its samples share the simulated clock.
 """
 
 from __future__ import annotations
@@ -227,7 +229,7 @@ class _Worker(Collector):
     def _keep(self, partition: int, key: bytes, before: State | None, step: Step) -> None:
         self._states[partition][key] = step.state
         self._counts[partition].change(before, step.state)
-        self._timers[partition].set(key, step.wake_at)
+        self._timers[partition].move(key, None if before is None else before.wake_at, step.wake_at)
         self._emit(step.effects)
 
     def _emit(self, effects: tuple[Effect, ...]) -> None:

@@ -12,17 +12,19 @@ from stream.cli.options import policies_option
 from stream.cli.subcommands import Group
 from stream.documents.document import PolicyError
 from stream.language.policies import ALWAYS_OPEN, load
-from stream.observe.pages.phrasing import delay
+from stream.observe.pages.phrasing import delay, length, milliseconds
 from stream.sla.calendar.calendar import CalendarRangeError
 from stream.sla.calendar.duration import NEVER, Clock, Duration, DurationError
 from stream.sla.calendar.week import Kind
 from stream.sla.calendar.zone import DAY, EPOCH
+from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stream.sla.calendar.calendar import Calendar, Stretch
 
+_TO_SECONDS: Final = len("2026-11-20 16:30:00")
 _MICRO: Final = timedelta(microseconds=1)
 _MAX_DAYS: Final = 3660
 
@@ -82,7 +84,7 @@ def due(policies: tuple[str, ...], name: str | None, as_json: bool, start_text: 
     which = "business time" if business else "wall time, which counts closed hours too"
     if duration.startswith("+"):
         click.echo(f"meaning   {delay(duration)}")
-    click.echo(f"spent     {duration} = {_length(amount.micros)} of {which}")
+    click.echo(f"spent     {duration} = {length(amount.micros)} of {which}")
     _print_stretches(calendar, stretches)
 
 
@@ -102,7 +104,7 @@ def elapsed(policies: tuple[str, ...], name: str | None, as_json: bool, start_te
         _print_json(calendar, {"from": start, "to": end}, lengths, stretches)
         return
     _print_head(calendar, {"from": start, "to": end})
-    click.echo(f"business  {_length(business)}\nwall      {_length(end - start)}")
+    click.echo(f"business  {length(business)}\nwall      {length(end - start)}")
     _print_stretches(calendar, stretches)
 
 
@@ -199,7 +201,7 @@ def _print_head(calendar: Calendar, instants: dict[str, int]) -> None:
 def _print_stretches(calendar: Calendar, stretches: list[Stretch]) -> None:
     click.echo()
     for start, end, kind, note in stretches:
-        line = f"{_local(calendar, start)}  to  {_local(calendar, end)}  {_length(end - start):>12}  {kind:<8}{note}"
+        line = f"{_local(calendar, start)}  to  {_local(calendar, end)}  {length(end - start):>12}  {kind:<8}{note}"
         click.echo(click.style(line.rstrip(), bold=kind is Kind.OPEN))
 
 
@@ -210,28 +212,17 @@ def _when(calendar: Calendar, instant: int) -> datetime:
 
 def _local(calendar: Calendar, instant: int) -> str:
     when = _when(calendar, instant)
-    return f"{when:%a} {when.isoformat(sep=' ')}"
-
-
-def _utc(instant: int) -> str:
-    return (EPOCH + timedelta(microseconds=instant)).isoformat().replace("+00:00", "Z")
+    text = when.isoformat(sep=" ", timespec="seconds")
+    return f"{when:%a} {text[:_TO_SECONDS]}{milliseconds(when.microsecond)}{text[_TO_SECONDS:]}"
 
 
 def _both(calendar: Calendar, instant: int) -> str:
-    return f"{_local(calendar, instant)}  =  {_utc(instant)}"
+    return f"{_local(calendar, instant)}  =  {format_instant(instant - instant % 1_000)}"
 
 
 def _instant_json(calendar: Calendar, instant: int) -> dict[str, str]:
-    return {"local": _when(calendar, instant).isoformat(), "utc": _utc(instant)}
+    return {"local": _when(calendar, instant).isoformat(), "utc": format_instant(instant)}
 
 
 def _seconds(micros: int) -> int | float:
     return micros // 1_000_000 if micros % 1_000_000 == 0 else micros / 1_000_000
-
-
-def _length(micros: int) -> str:
-    """Format as hours, minutes and seconds: ``26:30:00``. There are two kinds of day, so days are not used."""
-    seconds, rest = divmod(micros, 1_000_000)
-    minutes, second = divmod(seconds, 60)
-    fraction = f".{rest:06}".rstrip("0") if rest else ""
-    return f"{minutes // 60}:{minutes % 60:02}:{second:02}{fraction}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from stream.cli import completing
-from stream.cli.counting import many
 from stream.cli.exit_codes import FAILED
 from stream.documents.document import DocumentError, Problem, Severity
 from stream.feeds.mapping import load
 from stream.language.lint_fields import Carried
 from stream.language.policies import ALWAYS_OPEN, check
+from stream.runtime.settings import CONFIG_FILE, ENTRIES, SettingsError, variable
+from stream.runtime.settings_sources import read_file
+from stream.wire.counting import many
 from stream.wire.decode import read
 from stream.wire.incoming import Incoming
 from stream.wire.lines import LinesError, open_lines
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(), shell_complete=completing.policies)
+@click.argument("files", nargs=-1, type=click.Path(), shell_complete=completing.policies)
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @click.option(
     "--sample",
@@ -44,22 +47,41 @@ def command(
 ) -> None:
     """Check policy FILES as one set. The name of a shipped policy, such as batoi, stands for its file; - is standard input.
 
+    Without FILES it checks the policies that the settings name, in the environment or in breachwatch.toml.
+
     Every problem is printed as FILE:LINE: PLACE: MESSAGE. The exit status is 0 if the files are usable. It is 1 if they have
     errors, or, with --strict, warnings.
     """
+    files = files or _of_settings()
     carried = [*([_of_sample(Path(sample))] if sample else ()), *([_of_feed(feed)] if feed else ())]
     checked = check(files, promises=True, carried=carried)
     errors = sum(problem.severity is Severity.ERROR for problem in checked.problems)
     counts = _counts(checked.policies) if checked.policies is not None else {}
     usable = errors == 0 and not (strict and checked.problems)
     if as_json:
-        report = {"usable": usable, "problems": [asdict(problem) for problem in checked.problems], "counts": counts}
+        problems = [asdict(problem) | {"line": problem.line or None} for problem in checked.problems]
+        report = {"usable": usable, "problems": problems, "counts": counts}
         click.echo(json.dumps(report, indent=2))
     else:
         for problem in checked.problems:
             click.echo(click.style(printable(str(problem)), fg="red" if problem.severity is Severity.ERROR else "yellow"))
         click.echo(_summary(checked.problems, errors, counts))
     ctx.exit(0 if usable else FAILED)
+
+
+def _of_settings() -> tuple[str, ...]:
+    """The policies of the workers that the settings name. Raises click.UsageError."""
+    try:
+        text = os.environ.get(variable("policies")) or read_file(None).get("policies")
+        if text is None:
+            raise click.UsageError(
+                f"name the FILES to check, or set policies in {CONFIG_FILE}; `breachwatch init` writes one with a policy"
+            )
+        return tuple(ENTRIES["policies"].reader(text))
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+    except ValueError as error:
+        raise click.UsageError(f"policies: {error}") from error
 
 
 def _of_sample(path: Path) -> Carried:

@@ -24,6 +24,7 @@ from stream.observe.pages.phrasing import (
 from stream.observe.pages.reasons import reasons_of
 from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import Outcome, SpanKind
+from stream.wire.counting import many
 from stream.wire.printable import printable
 
 if TYPE_CHECKING:
@@ -42,10 +43,10 @@ _COLOURS: Final = {
 def lines(explanation: Explanation, zone: str | None) -> Iterator[str]:
     """Yield the lines. ``zone``: the IANA zone of all times; ``None``: each deadline in the zone of its calendar."""
     shown_in = zone or (explanation.deadlines[0].timezone if explanation.deadlines else "UTC")
-    ticket, events = printable(explanation.ticket), _count(explanation.events, "event")
+    ticket, events = printable(explanation.ticket), many(explanation.events, "event")
     yield f"{ticket} as of {when(explanation.until, shown_in)}, from {events}"
     if explanation.later:
-        yield f"{_count(explanation.later, 'later event')} omitted"
+        yield f"{many(explanation.later, 'later event')} omitted"
     if explanation.partial:
         yield "no creation event was received: the ticket begins with the first event that states that it is open"
     if explanation.known_since is not None:
@@ -133,7 +134,3 @@ def _moment(moment: Moment, zone: str, width: int) -> str:
         text += f", provisional ({moment.provisional})"
     text += f" ({cause(moment.cause)})" if moment.cause != TIMER else ""
     return click.style(printable(text), fg="yellow", dim=moment.expected)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from stream.cli import completing
-from stream.cli.counting import many
 from stream.cli.exit_codes import FAILED, WRONG
 from stream.cli.feed_retry import command as retry
 from stream.cli.payload_files import PayloadFileError, payloads
 from stream.cli.subcommands import Group
 from stream.documents.document import Severity, read_document
+from stream.documents.readers import suggestion
 from stream.feeds.mapping import Checked, Delivery, check, load, mapping_file, shipped
 from stream.feeds.reading import read
 from stream.pull.apis import NAMES as APIS
+from stream.wire.counting import many
 from stream.wire.printable import printable
 
 if TYPE_CHECKING:
@@ -79,12 +80,18 @@ def _delivery(mapping: FeedMapping) -> str:
     return ", ".join(signed if way == "push" else way for way in mapping.delivery)
 
 
+def _check_shipped(name: str) -> None:
+    """Raises click.ClickException unless a mapping of this name ships."""
+    if name not in (there := shipped()):
+        meant = suggestion(name, there)
+        raise click.ClickException(f"no mapping {name!r} ships with breachwatch{meant}; there are: {', '.join(there)}")
+
+
 @command.command("show")
 @click.argument("name", shell_complete=completing.mapping_names)
 def _show(name: str) -> None:
     """Print the shipped mapping NAME."""
-    if name not in shipped():
-        raise click.ClickException(f"no mapping {name!r} ships with breachwatch; there are: {', '.join(shipped())}")
+    _check_shipped(name)
     click.echo(mapping_file(name).read_text("utf-8"), nl=False)
 
 
@@ -179,8 +186,7 @@ def _stop(problems: Iterable[str]) -> NoReturn:
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file  [default: NAME.yaml]")
 def _init(name: str, output: Path | None) -> None:
     """Write a mapping of your own that extends the shipped mapping NAME. It overwrites nothing."""
-    if name not in shipped():
-        raise click.ClickException(f"no mapping {name!r} ships with breachwatch; there are: {', '.join(shipped())}")
+    _check_shipped(name)
     file = output or Path(f"{name}.yaml")
     if file.exists():
         raise click.ClickException(f"{file}: exists already; nothing was written")

@@ -20,6 +20,7 @@ from stream.gateway.retry import Result, Retrier, Wanted
 from stream.runtime.kafka.topic_reader import Place, open_topics
 from stream.runtime.settings import SettingsError
 from stream.runtime.table_settings import Sources
+from stream.wire.counting import many
 from stream.wire.instants import format_instant
 from stream.wire.printable import printable
 
@@ -102,6 +103,6 @@ async def _retry(broker: str, topic_prefix: str, mapping: FeedMapping | None, wa
         retrier = Retrier(reader, outbox, topics, mapping, lambda: time.time_ns() // 1_000)
         async for done in retrier.run(wanted):
             counts[done.result] += 1
-            events = f" ({done.events} events)" if done.events > 1 else ""
+            events = f" ({many(done.events, 'event')})" if done.events > 1 else ""
             detail = f": {done.detail}{events}" if done.detail else ""
             click.echo(f"{done.offset}  {format_instant(done.received)}  {done.result.value}{printable(detail)}")

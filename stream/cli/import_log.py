@@ -9,7 +9,6 @@ from typing import IO, TYPE_CHECKING, Final
 
 import click
 
-from stream.cli.counting import many
 from stream.cli.exit_codes import FAILED, WRONG
 from stream.cli.progress import Progress
 from stream.cli.stopping import stoppable
@@ -18,6 +17,7 @@ from stream.sources.log_file import LogFileError, open_log
 from stream.sources.log_rows import Cause, LogError, Refusal, read_rows, ticket_name
 from stream.sources.status_log import to_events
 from stream.sources.status_mapping import MappingError, read_mapping
+from stream.wire.counting import many
 from stream.wire.effect import encode_event
 
 if TYPE_CHECKING:

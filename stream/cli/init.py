@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Final
 
 import click
 
+from stream.cli.test import STORIES
 from stream.language.policies import shipped
 from stream.runtime.settings import CONFIG_FILE
 
@@ -17,7 +19,7 @@ broker = "127.0.0.1:9092"
 policies = ["policies/desk.yaml"]
 """
 _STORIES: Final = """\
-# Tests of policies/desk.yaml: run them with `breachwatch test stories.yaml`.
+# Tests of policies/desk.yaml: run them with `breachwatch test`.
 
 - story: A p1 ticket that nobody answers for a business hour is breached
   policies: [desk.yaml]
@@ -43,7 +45,7 @@ def command(directory: Path) -> None:
     It overwrites nothing.
     """
     policy = shipped("starter").read_text("utf-8").replace("starter", "desk")
-    files = {CONFIG_FILE: _SETTINGS, "policies/desk.yaml": policy, "stories.yaml": _STORIES}
+    files = {CONFIG_FILE: _SETTINGS, "policies/desk.yaml": policy, str(STORIES): _STORIES}
     if there := [name for name in files if (directory / name).exists()]:
         raise click.ClickException(f"{', '.join(str(directory / name) for name in there)}: exists already; nothing was written")
     for name, text in files.items():
@@ -54,4 +56,5 @@ def command(directory: Path) -> None:
         except OSError as error:
             raise click.ClickException(f"{path} cannot be written: {error.strerror}") from error
         click.echo(path)
-    click.echo("Next: breachwatch check policies/desk.yaml; breachwatch test stories.yaml", err=True)
+    enter = "" if directory == Path() else f"cd {shlex.quote(str(directory))}; "
+    click.echo(f"Next: {enter}breachwatch check; breachwatch test", err=True)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 import msgspec
 
-from stream.cli.counting import many
 from stream.cli.exit_codes import BUG, WRONG
 from stream.cli.log_lines import log_to_stderr
 from stream.cli.notify_samples import sample
@@ -25,6 +24,7 @@ from stream.notify.settings import TABLE, NotifySettings
 from stream.runtime.settings import LogFormat
 from stream.runtime.signals import handled_signals
 from stream.runtime.table_settings import Sources, table_of, values_of, variable
+from stream.wire.counting import many
 from stream.wire.effect import decode_effect, encode_effect
 from stream.wire.forms import NewerReleaseError
 from stream.wire.instants import InstantError, parse_instant

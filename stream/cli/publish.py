@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import click
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from stream.cli.counting import many
 from stream.cli.progress import Progress, share
 from stream.cli.setting_options import setting_options
 from stream.cli.stopping import run, stoppable
@@ -19,6 +18,7 @@ from stream.cli.topics import client_of, no_answer, topics_of
 from stream.runtime.kafka.publisher import InvalidEventError, Pace, PacedFeed, Published, Publisher
 from stream.runtime.kafka.topic_admin import missing_input
 from stream.runtime.setting_values import micros
+from stream.wire.counting import many
 from stream.wire.lines import Lines, open_lines
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ import click
 from aiokafka.errors import KafkaError
 
 from stream.cli import stopping
-from stream.cli.counting import many
 from stream.cli.exit_codes import FAILED, WRONG
 from stream.cli.log_lines import log_to_stderr
 from stream.cli.newer_release import NewerRelease
@@ -36,6 +35,7 @@ from stream.runtime.settings import CONFIG_FILE, ENTRIES, SettingsError, flag
 from stream.runtime.signals import handled_signals
 from stream.runtime.startup import RefusedError, until_answered
 from stream.runtime.table_settings import variable
+from stream.wire.counting import many
 from stream.wire.forms import NewerReleaseError
 from stream.wire.instants import InstantError, parse_instant
 
@@ -57,7 +57,7 @@ def _since(_context: click.Context, _option: click.Parameter, text: str | None) 
         return None
     try:
         return time.time_ns() // 1_000 - micros(text)
-    except ValueError:
+    except ValueError:  # it is not a length of time
         pass
     try:
         return parse_instant(text)

@@ -69,18 +69,26 @@ class Summary:
         yield ""
         total = self._counts.total()
         yield f"the newest {len(self._newest)} of {total}:" if len(self._newest) < total else "all, the newest first:"
-        for _, _, dead_letter in sorted(self._newest, reverse=True):
-            yield one_line(dead_letter, clock)
+        rows = [_HEADING, *(_row(dead_letter, clock) for _, _, dead_letter in sorted(self._newest, reverse=True))]
+        *columns, _ = zip(*rows, strict=True)
+        widths = [max(len(cell) for cell in column if len(cell) <= _WIDEST) for column in columns]
+        for *cells, message in rows:
+            yield "  ".join([*(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)), message])
 
 
-def one_line(dead_letter: FoundDeadLetter, clock: Clock) -> str:
-    """The place, when and why it was rejected, and what it is about."""
+_HEADING: Final = ("place", "rejected at", "reason", "ticket", "type", "id", "source", "message")
+_WIDEST: Final = 40
+"""Characters of a column. A longer cell moves what follows on its line, and not on the others."""
+
+
+def _row(dead_letter: FoundDeadLetter, clock: Clock) -> tuple[str, ...]:
+    """The cells of a dead letter; - where its body does not name the thing."""
     rejected = dead_letter.content.rejected
     path = f" at {rejected.path}" if rejected.path else ""
-    about = "  ".join(filter(None, (dead_letter.ticket, dead_letter.type, dead_letter.event, dead_letter.source)))
-    return printable(
-        f"{dead_letter.place!s:>9}  {clock(dead_letter.content.at)}  {rejected.reason:12}  {about}  {rejected.message}{path}"
-    )
+    named = (dead_letter.ticket, dead_letter.type, dead_letter.event, dead_letter.source)
+    about = (printable(name) or "-" for name in named)
+    place = (str(dead_letter.place), clock(dead_letter.content.at), str(rejected.reason))
+    return (*place, *about, printable(f"{rejected.message}{path}"))
 
 
 def whole(

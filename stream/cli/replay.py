@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from stream.cli import completing
-from stream.cli.counting import many
 from stream.cli.options import instant, judged_by, judged_by_options, make_engine
 from stream.cli.output import write
 from stream.cli.progress import Progress, share
@@ -27,6 +26,7 @@ from stream.runtime import gc_tuning
 from stream.runtime.backtest import backtest
 from stream.runtime.outcome_changes import OutcomeChanges
 from stream.runtime.settings import ENTRIES
+from stream.wire.counting import many
 from stream.wire.effect import decode_effect
 from stream.wire.lines import LinesError, open_lines
 
@@ -133,9 +133,9 @@ def command(
         with ExitStack() as stack:
             stack.enter_context(stoppable(done))
             lines = stack.enter_context(open_lines(file))
-            test, all_lines = stack.enter_context(backtest(make, lines, jobs, feed_lag_limit))
+            test, blocks = stack.enter_context(backtest(make, lines.blocks(), jobs, feed_lag_limit))
             with progress:
-                for part in test.run(all_lines, until):
+                for part in test.run(blocks, until):
                     write(part.output)
                     effects, last, read = effects + part.effects, part.last, lines.share
                     for line, text in part.refusals:
@@ -161,8 +161,8 @@ def _compare(engines: tuple[MakeEngine, MakeEngine], replayed: Replayed, form: s
     try:
         with stoppable(lambda: "nothing is compared yet; a comparison begins at the start again"), progress:
             for name, make, add in zip(("before", "after"), engines, (changes.before, changes.after), strict=True):
-                with open_lines(file) as lines, backtest(make, lines, jobs, feed_lag_limit) as (test, all_lines):
-                    for part in test.run(all_lines, until):
+                with open_lines(file) as lines, backtest(make, lines.blocks(), jobs, feed_lag_limit) as (test, blocks):
+                    for part in test.run(blocks, until):
                         add(map(decode_effect, part.output.splitlines()))
                         last, read = part.last, lines.share
                         for line, text in part.refusals if name == "before" else ():

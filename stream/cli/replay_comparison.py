@@ -6,9 +6,9 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from stream.cli.counting import many
 from stream.cli.replay_summary import aligned
 from stream.runtime.outcome_changes import COMPARED
+from stream.wire.counting import many
 from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from stream.cli.counting import many
 from stream.runtime.outcomes import OUTCOMES, Counted
+from stream.wire.counting import many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from stream.cli.counting import many
+from stream.wire.counting import many
 from stream.wire.decode import Rejected, Tick, decode
 from stream.wire.lines import key_of
 from stream.wire.printable import printable

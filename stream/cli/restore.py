@@ -9,6 +9,7 @@ import click
 
 from stream.cli.recovery import WOULD, cluster_of, dry_run_option, report, run, where
 from stream.runtime.recovery.restore import plan, restore
+from stream.wire.counting import many
 from stream.wire.printable import printable
 
 
@@ -28,16 +29,16 @@ def command(file: Path, broker: str, app_id: str, topic_prefix: str, *, dry_run:
     found = planned.summary
     taken = f"of {found.head.group} on cluster {found.head.cluster}, {found.head.taken_at}, by breachwatch {found.head.release}"
     click.echo(
-        f"{file}: {printable(taken)}: {found.tickets:,} tickets in {found.head.partitions} partitions, {found.deployments:,} "
-        f"deployments"
+        f"{file}: {printable(taken)}: {many(found.tickets, 'ticket')} in {many(found.head.partitions, 'partition')}, "
+        f"{many(found.deployments, 'deployment')}"
     )
     click.echo(
         "the input is that of the backup: workers go on where the tickets stand"
         if planned.same_input
-        else f"the input is another one: it gets the {found.events:,} events that are not in the tickets"
+        else f"the input is another one: it gets what is not in the tickets, {many(found.events, 'event')}"
     )
     for name, count in found.stored.items():
-        click.echo(f"{name}: {count:,} records" if name in planned.fills else f"{printable(name)}: stays as it is")
+        click.echo(f"{name}: {many(count, 'record')}" if name in planned.fills else f"{printable(name)}: stays as it is")
     if dry_run:
         sys.exit(WOULD)
     run(broker, restore(cluster, file, planned, report))

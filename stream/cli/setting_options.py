@@ -29,12 +29,13 @@ _PATH: Final = f"{_FILE}.path"
 def setting_option(name: str, entry: Entry, where: str, **more: Any) -> Callable[[Command], Command]:
     """An option for a setting, which receives its text. ``where``: what else sets it."""
     default = "required" if entry.default is None else f"default {entry.default or 'none'}"
+    facts = "; ".join(filter(None, (where, entry.bounds, default)))
     return click.option(
         flag(name),
         name,
         metavar="|".join(entry.choices) or "TEXT",
         shell_complete=of_setting(entry),
-        help=f"{entry.help}  [{where}; {default}]",
+        help=f"{entry.help}  [{facts}]",
         **more,
     )
 
@@ -97,7 +98,7 @@ def _valid(context: click.Context, option: click.Parameter, text: str | None) ->
     name = str(option.name)
     try:
         if text is None and name in SECRETS:
-            text = secret(name, os.environ)
+            text = secret(variable(name), os.environ)
         given = text if text is not None else context.meta[_FILE].get(variable(name), ENTRIES[name].default)
         ENTRIES[name].reader(given)
     except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import ndiff
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,9 +15,12 @@ from stream.testing import StoryError, play, read_stories, read_story
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+STORIES: Final = Path("stories.yaml")
+"""The stories of a project, as ``breachwatch init`` names their file."""
+
 
 @click.command("test")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option(
     "--policies",
     "folder",
@@ -28,10 +31,14 @@ if TYPE_CHECKING:
 def command(files: tuple[Path, ...], folder: Path | None, *, verbose: bool) -> None:
     """Run the stories in FILES, and show the difference where the effects are not those that a story lists.
 
-    - is standard input.
+    - is standard input. Without FILES it runs stories.yaml in this folder.
 
     Exit status 0: all stories pass; 1: a story fails; 2: a story or a policy is invalid.
     """
+    if not (files := files or tuple(filter(Path.is_file, (STORIES,)))):
+        raise click.UsageError(
+            f"name the FILES of stories: there is no {STORIES} in this folder; `breachwatch init` writes one with its policy"
+        )
     passed, failed, invalid = 0, 0, 0
     for file in files:
         for name, problems, valid in _results(file, folder):

@@ -11,7 +11,6 @@ import click
 from aiokafka.errors import KafkaError
 
 from stream.cli import stopping
-from stream.cli.counting import many
 from stream.cli.exit_codes import FAILED
 from stream.cli.setting_options import environment, setting_options
 from stream.cli.stopping import stoppable
@@ -26,6 +25,7 @@ from stream.runtime.recovery.cluster import Cluster
 from stream.runtime.recovery.moves import RepartitionError
 from stream.runtime.recovery.repartition import repartition
 from stream.runtime.settings import ENTRIES, SettingsError
+from stream.wire.counting import many
 from stream.wire.forms import NewerReleaseError
 
 if TYPE_CHECKING:
@@ -122,7 +122,9 @@ def _repartition(broker: str, app_id: str, topic_prefix: str) -> None:
         return
     for key in done.split:
         click.echo(f"{key.decode('utf-8', 'replace')}: its events since the change are published again", err=True)
-    click.echo(f"moved {len(done.moved)} of {many(done.tickets, 'ticket')}, from {done.before} to {done.after} partitions")
+    click.echo(
+        f"moved {len(done.moved)} of {many(done.tickets, 'ticket')}, from {done.before} to {many(done.after, 'partition')}"
+    )
     click.echo(f"start the workers with --partitions {done.after}")
 
 

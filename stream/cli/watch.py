@@ -10,7 +10,6 @@ import click
 import msgspec
 
 from stream.cli import colour
-from stream.cli.counting import many
 from stream.cli.output import write
 from stream.cli.reading import SINCE_HELP, run, since, until_stopped
 from stream.cli.setting_options import setting_options
@@ -19,6 +18,7 @@ from stream.cli.topics import client_of, topics_of
 from stream.cli.watch_filter import EffectFilter, fields, kinds
 from stream.cli.watch_view import effect_line, zone_option
 from stream.runtime.kafka.topic_reader import Place, open_topics
+from stream.wire.counting import many
 from stream.wire.effect import decode_effect
 from stream.wire.instants import InstantError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -10,6 +10,7 @@ import click
 from stream.cli import completing
 from stream.language.zones import UnknownZoneError, read_tzinfo
 from stream.observe.pages.phrasing import length
+from stream.sla.calendar.zone import EPOCH
 from stream.sla.effects import Kind
 from stream.wire.printable import printable
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound="Callable[..., Any]")
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = 1_000_000
 _MINUTE: Final = 60 * _SECOND
 _LOCAL: Final = "local"
@@ -55,7 +55,7 @@ class Clock:
 
     def __call__(self, instant: int) -> str:
         """Epoch microseconds as ``Mon 2026-03-09 09:30:00 IST``."""
-        moment = (_EPOCH + timedelta(microseconds=instant)).astimezone(self._zone)
+        moment = (EPOCH + timedelta(microseconds=instant)).astimezone(self._zone)
         return f"{moment:%a %Y-%m-%d %H:%M:%S} {moment:%Z}"
 
 

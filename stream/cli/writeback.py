@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from aiokafka.errors import KafkaError
 
-from stream.cli.counting import many
 from stream.cli.log_lines import log_to_stderr
 from stream.cli.newer_release import NewerRelease
 from stream.cli.setting_options import environment, setting_options, settings_file, table_options
@@ -26,6 +25,7 @@ from stream.runtime.settings import LogFormat, SettingsError
 from stream.runtime.signals import handled_signals
 from stream.runtime.startup import RefusedError, until_answered
 from stream.runtime.table_settings import Sources
+from stream.wire.counting import many
 from stream.wire.forms import NewerReleaseError
 from stream.writeback.apis.opening import opened
 from stream.writeback.desk_file import load as load_desk

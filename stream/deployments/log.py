@@ -107,7 +107,7 @@ class Log:
                 return Void(offset, Reason.OVERTAKEN, self._overtaken(offset, record))
             policies = decode_snapshot(record.set)
             if fingerprint_of(record.set) != record.fingerprint:
-                raise RecordError(f"its set is not the one of the fingerprint {record.fingerprint}")  # noqa: TRY301
+                raise RecordError(f"its set is not the one of the fingerprint {record.fingerprint}")  # noqa: TRY301  it is as unreadable as the rest
         except (NewerFormError, NewerSnapshotError) as error:
             return Void(offset, Reason.NEWER_FORM, f"record {offset} of the log of deployments: {error}")
         except (RecordError, SnapshotError) as error:

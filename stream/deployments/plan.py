@@ -9,6 +9,7 @@ from stream.deployments.facts import Change, Severity
 from stream.deployments.words import hours_words, part_words, place_words, problem_words, version_words
 from stream.sla.policy.condition_words import condition_words
 from stream.sla.policy.conditions import ALWAYS
+from stream.wire.counting import many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,10 +100,6 @@ def _summary(difference: Difference) -> str:
     calendars = {fact.place.calendar for fact in difference.facts if fact.place.calendar}
     calendars |= {day.calendar for day in difference.days}
     return (
-        f"policies: {', '.join(policies)}; calendars: {len(calendars)} changed, on {_many(len(difference.days), 'day')}; "
-        f"{_many(errors, 'error')}, {_many(len(difference.problems) - errors, 'warning')}"
+        f"policies: {', '.join(policies)}; calendars: {len(calendars)} changed, on {many(len(difference.days), 'day')}; "
+        f"{many(errors, 'error')}, {many(len(difference.problems) - errors, 'warning')}"
     )
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -61,13 +61,15 @@ class Problem:
 
     file: str
     line: int
+    """0: the file could not be read, and has no lines."""
     where: str
     """For example ``policies[0].commitments[1].target.p1``; empty for the file as a whole."""
     message: str
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}: " + (f"{self.where}: " if self.where else "")
+        file = f"{self.file}:{self.line}" if self.line else self.file
+        place = f"{file}: " + (f"{self.where}: " if self.where else "")
         return place + ("warning: " if self.severity is Severity.WARNING else "") + self.message
 
 
@@ -101,6 +103,10 @@ class Document:
     def error(self, where: Where, message: str) -> None:
         self.problems.append(Problem(self.file, self.line(where), written(where), message))
 
+    def unread(self, message: str) -> None:
+        """The file could not be read, so that the problem is not in a line."""
+        self.problems.append(Problem(self.file, 0, "", message))
+
     def warning(self, where: Where, message: str) -> None:
         self.problems.append(Problem(self.file, self.line(where), written(where), message, Severity.WARNING))
 
@@ -129,11 +135,11 @@ def read_document(path: Path) -> Document:
     else:
         if len(raw) > _MOST_BYTES:
             document = Document(str(path))
-            document.error((), f"has more than {_MOST_BYTES >> 20} MiB")
+            document.unread(f"has more than {_MOST_BYTES >> 20} MiB")
             return document
         return parse_document(text, str(path))
     document = Document(str(path))
-    document.error((), message)
+    document.unread(message)
     return document
 
 

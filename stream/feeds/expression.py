@@ -45,7 +45,7 @@ class Functions(StandardFunctions):  # type: ignore[misc]  # jmespath has no typ
     A missing value neither begins with, ends with nor contains anything; in JMESPath it is an error.
     """
 
-    @signature({"types": ["string", "null"]})  # type: ignore[untyped-decorator]
+    @signature({"types": ["string", "null"]})  # type: ignore[untyped-decorator]  # jmespath has no types
     def _func_lower(self, text: str | None) -> str | None:
         return None if text is None else text.lower()
 

@@ -162,8 +162,9 @@ def _read_layer(path: Path) -> _Layer:
     if document.problems and document.data is None:
         if str(path) != "-" and not path.exists() and path.suffix not in _SUFFIXES:
             document.problems.clear()
-            document.error(
-                (), f"there is no such file, and no such mapping ships with breachwatch; there are: {listed(shipped())}"
+            meant = suggestion(str(path), shipped())
+            document.unread(
+                f"there is no such file, and no such mapping ships with breachwatch{meant}; there are: {listed(shipped())}"
             )
         return _Layer(path, document, {})
     top = section(document.data, document.error, _KEYS)

@@ -2,7 +2,7 @@
 
 The raw bytes of the body are signed, never JSON that was written again. Nothing here raises for what a request contains.
 
-The file is long because half of it is the table.
+Longer than 250 lines because half of it is the table.
 
 Sources: the Standard Webhooks specification (``spec/standard-webhooks.md``), and the documentation of each vendor.
 """

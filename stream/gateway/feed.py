@@ -40,5 +40,3 @@ class Received(NamedTuple):
     headers: Mapping[str, str]
     """By names in lower case. The values of a repeated header are separated by a comma and a space."""
     body: bytes = b""
-    peer: str = ""
-    """The address of the client."""

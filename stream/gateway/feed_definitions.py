@@ -77,7 +77,7 @@ def mapping_of(name: str, sources: Sources) -> FeedMapping | None:
     definitions = definitions_of(sources, FeedOptions(), problems)
     if name not in definitions:
         known = f"; there are: {', '.join(definitions)}" if definitions else ""
-        problems.append(f"the settings have no feed {name}{known}")
+        problems.append(f"the settings have no feed {name}{known}; for another feed give --mapping")
     if problems:
         raise SettingsError(problems)
     return load_mapping(definitions[name].mapping)

@@ -154,7 +154,7 @@ def _given(request: web.BaseRequest) -> Received:
         name = name.lower()
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     url = request.rel_url
-    return Received(request.method, url.raw_path, url.raw_query_string, headers, peer=request.remote or "")
+    return Received(request.method, url.raw_path, url.raw_query_string, headers)
 
 
 def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:

@@ -33,10 +33,10 @@ class GatewaySettings:
         "URL at which helpdesks reach the gateway, without a path, such as https://feeds.example.com. HubSpot signs it.",
     )
     connections: int = setting(
-        read.whole(1, 100_000), "512", "The most connections at a time; one more takes the place of one that waits."
+        read.Whole(1, 100_000), "512", "The most connections at a time; one more takes the place of one that waits."
     )
     metrics_address: str = setting(read.text, "127.0.0.1", "Address on which the gateway serves its page and /metrics.")
-    metrics_port: int = setting(read.whole(0, 65_535), "9310", "Port of the page; 0 selects a free port, which the log shows.")
+    metrics_port: int = setting(read.Whole(0, 65_535), "9310", "Port of the page; 0 selects a free port, which the log shows.")
     allowed_hosts: tuple[str, ...] = setting(
         read.host_names,
         "",
@@ -44,7 +44,11 @@ class GatewaySettings:
         "name. Only checked where there is no token.",
     )
     token: str = setting(
-        read.token, "", "Bearer token or password that the page and /metrics require. Without it they are open to everybody."
+        read.token,
+        "",
+        "Bearer token or password that the page and /metrics require. Without it they are open to everybody. Use the variable "
+        "or the file: other users of the machine can see flags.",
+        secret=True,
     )
 
 

@@ -8,11 +8,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from stream.documents.document import Document, PolicyError, Problem, Severity, Where, read_document
-from stream.documents.readers import items, read_name, section, shown, under
+from stream.documents.document import Document, PolicyError, Problem, Severity, read_document
+from stream.documents.readers import items, read_name, section, shown, suggestion, under
 from stream.language.calendar_holidays import warn_of_local_days
 from stream.language.calendars import read_calendar
+from stream.language.entry import Entry
 from stream.language.lint import lint
+from stream.language.lint_definitions import warn_of_last_dates, warn_of_unused
 from stream.language.lint_fields import Carried, warn_of_fields
 from stream.language.lint_promises import warn_of_promises
 from stream.language.lint_warnings import warn_of, warn_of_spellings
@@ -43,24 +45,6 @@ class Checked:
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A named thing of a file, before it is read."""
-
-    document: Document
-    where: Where
-    data: object
-
-    def report(self, where: Where, message: str) -> None:
-        self.document.error((*self.where, *where), message)
-
-    def warn(self, where: Where, message: str) -> None:
-        self.document.warning((*self.where, *where), message)
-
-    def __str__(self) -> str:
-        return f"{self.document.file}:{self.document.line(self.where)}"
-
-
 def load(names: Sequence[str | Path]) -> PolicySet:
     """The policies of these files, in their order. Each name is a path, or the name of a shipped policy.
 
@@ -88,8 +72,8 @@ def check(names: Sequence[str | Path], *, promises: bool = False, carried: Seque
     usable = {name: calendar for name, calendar in calendars.items() if calendar is not None}
     lint(readings, usable)
     if not any(document.problems for document in documents):
-        _mind_unused(written_calendars, written_rows, known)
-        _mind_last_dates(written_calendars, known, usable)
+        warn_of_unused(written_calendars, written_rows, known)
+        warn_of_last_dates(written_calendars, known, usable)
         for calendar in written_calendars.values():
             warn_of_local_days(calendar.data, calendar.warn)
         for entry, reading in entries:
@@ -115,7 +99,8 @@ def shipped(name: str) -> Path:
     """
     path = _SHIPPED / f"{name.removesuffix('.yaml')}.yaml"
     if path.name not in {file.name for file in _SHIPPED.glob("*.yaml")}:
-        raise ValueError(f"no policy {name!r} ships with breachwatch; there are: {', '.join(shipped_names())}")
+        there = shipped_names()
+        raise ValueError(f"no policy {name!r} ships with breachwatch{suggestion(name, there)}; there are: {', '.join(there)}")
     return path
 
 
@@ -140,11 +125,32 @@ def shipped_names() -> list[str]:
 
 def _read(name: str | Path) -> Document:
     path = policy_file(name)
-    if str(path) == "-" or path.exists() or path.suffix in _SUFFIXES:
-        return read_document(path)
+    try:
+        path.stat()
+    except FileNotFoundError:
+        if str(path) != "-":
+            return _missing(path)
+    except OSError:
+        pass  # the reader reports it
+    return _folder(path) if path.is_dir() else read_document(path)
+
+
+def _folder(path: Path) -> Document:
+    """A folder, with a file of it that may be meant."""
+    files = sorted(str(file) for file in path.glob("*") if file.suffix in _SUFFIXES)
     document = Document(str(path))
-    there = ", ".join(shipped_names())
-    document.error((), f"there is no such file, and no such policy ships with breachwatch; there are: {there}")
+    document.unread(f"is a folder: name each of its policy files{f', such as {files[0]}' if files else '; it has none'}")
+    return document
+
+
+def _missing(path: Path) -> Document:
+    """A file that does not exist, with those that may be meant."""
+    beside = [str(file) for file in path.parent.glob("*") if file.suffix in _SUFFIXES]
+    meant = suggestion(str(path), [*shipped_names(), *beside])
+    document = Document(str(path))
+    document.unread(
+        f"there is no such file, and no such policy ships with breachwatch{meant}; there are: {', '.join(shipped_names())}"
+    )
     return document
 
 
@@ -157,9 +163,9 @@ def _read_top(document: Document) -> Mapping[str, object]:
     return top or {}
 
 
-def _by_name(tops: Sequence[_Top], key: str) -> dict[str, _Entry]:
+def _by_name(tops: Sequence[_Top], key: str) -> dict[str, Entry]:
     """The entries of a mapping ``key`` of all files; a name that is given again is reported where it is."""
-    entries: dict[str, _Entry] = {}
+    entries: dict[str, Entry] = {}
     for document, top in tops:
         if key not in top:
             continue
@@ -168,7 +174,7 @@ def _by_name(tops: Sequence[_Top], key: str) -> dict[str, _Entry]:
             document.error((key,), f"must be a mapping from names to {key}, not {shown(named)}")
             continue
         for name, data in named.items():
-            entry = _Entry(document, (key, name), data)
+            entry = Entry(document, (key, name), data)
             if name in entries:
                 entry.report((), f"`{name}` is already defined at {entries[name]}")
             else:
@@ -176,7 +182,7 @@ def _by_name(tops: Sequence[_Top], key: str) -> dict[str, _Entry]:
     return entries
 
 
-def _read_calendars(entries: Mapping[str, _Entry]) -> dict[str, Calendar | None]:
+def _read_calendars(entries: Mapping[str, Entry]) -> dict[str, Calendar | None]:
     calendars: dict[str, Calendar | None] = {ALWAYS_OPEN: always(ALWAYS_OPEN)}
     for name, entry in entries.items():
         if name == ALWAYS_OPEN:
@@ -188,14 +194,14 @@ def _read_calendars(entries: Mapping[str, _Entry]) -> dict[str, Calendar | None]
     return calendars
 
 
-def _read_policies(tops: Sequence[_Top], known: Known) -> list[tuple[_Entry, Reading]]:
-    readings: list[tuple[_Entry, Reading]] = []
-    seen: dict[tuple[str, int], _Entry] = {}
+def _read_policies(tops: Sequence[_Top], known: Known) -> list[tuple[Entry, Reading]]:
+    readings: list[tuple[Entry, Reading]] = []
+    seen: dict[tuple[str, int], Entry] = {}
     for document, top in tops:
         if "policies" not in top:
             continue
         for index, data in enumerate(_listed(document, top["policies"])):
-            entry = _Entry(document, ("policies", index), data)
+            entry = Entry(document, ("policies", index), data)
             reading = read_policy(data, entry.report, known)
             if reading is None:
                 continue
@@ -211,25 +217,3 @@ def _read_policies(tops: Sequence[_Top], known: Known) -> list[tuple[_Entry, Rea
 
 def _listed(document: Document, data: object) -> list[object]:
     return items(data, under(document.error, "policies"), lambda item, _report: item) or []
-
-
-def _mind_unused(calendars: Mapping[str, _Entry], metrics: Mapping[str, _Entry], known: Known) -> None:
-    """Warns of what is defined and never named: more often a misspelt name than a definition for later use."""
-    models = {entry.data.get("like") for entry in metrics.values() if isinstance(entry.data, Mapping)}
-    for what, entries in (("calendar", calendars), ("metric", metrics)):
-        for name, entry in entries.items():
-            if name not in known.used and name not in models:
-                entry.document.warning(entry.where, f"the {what} is not used by any policy")
-
-
-def _mind_last_dates(entries: Mapping[str, _Entry], known: Known, calendars: Mapping[str, Calendar]) -> None:
-    """Warns of calendars that are open on stated dates only: a clock that starts too late for them gets no deadline."""
-    for name, entry in entries.items():
-        calendar = calendars[name]
-        end = calendar.closes_for_good() if name in known.used else None
-        if end is not None:
-            entry.document.warning(
-                entry.where,
-                f"the calendar is not open after {calendar.zone.local_time(end)}: what is to be due after more business time "
-                "than is left by then is never due, warned of or raised; add dates in time",
-            )

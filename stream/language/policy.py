@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from stream.documents.readers import items, part, read_count, read_name, section, shown, under
@@ -14,7 +14,7 @@ from stream.language.conditions import read_ticket_condition
 from stream.language.ladders import read_ladder
 from stream.language.metrics import in_zone
 from stream.language.renames import check_renames, read_was
-from stream.sla.calendar.zone import DAY
+from stream.sla.calendar.zone import DAY, EPOCH
 from stream.sla.policy.policy import Choice, Commitment, Ladder, Policy
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 T = TypeVar("T", Commitment, Ladder)
 
 _KEYS: Final = ("policy", "version", "since", "applies_to", "calendar", "commitments", "escalations", "was")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -131,7 +130,7 @@ def _read_since(data: object, report: Report, calendar: Choice[str] | None, know
     except ValueError:
         day = instant = None
     if instant is not None and instant.tzinfo is not None:
-        return (instant - _EPOCH) // _MICROSECOND
+        return (instant - EPOCH) // _MICROSECOND
     if day is None:
         report((), f"must be a date (2026-01-01) or an instant with its offset (2026-01-01T09:00:00+05:30), not {shown(data)}")
         return None
@@ -145,5 +144,5 @@ def _read_since(data: object, report: Report, calendar: Choice[str] | None, know
     if not zones:
         return None  # the calendar is a problem already
     _, zone = zones.popitem()
-    midnight = (day.toordinal() - _EPOCH.toordinal()) * DAY
+    midnight = (day.toordinal() - EPOCH.toordinal()) * DAY
     return min(zone.instants_of(midnight), default=zone.landing(midnight))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
@@ -16,6 +16,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfoNotFoundError
 
 from stream.language.zones import UnknownZoneError, read_tzinfo
+from stream.sla.calendar.zone import EPOCH
 from stream.sla.effects import Kind, ProvisionalReason, Reason
 from stream.wire.printable import printable
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from stream.sla.effects import Effect
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = 1_000_000
 _MINUTE: Final = 60 * _SECOND
 _LONG_UNDETECTED: Final = 5 * _MINUTE
@@ -200,7 +200,7 @@ def _about(effect: Effect) -> Iterator[str]:
 
 def when(instant: int, zone: ZoneInfo) -> str:
     """An instant (epoch microseconds) as ``Mon 9 Mar 2026 09:30 IST``."""
-    moment = (_EPOCH + timedelta(microseconds=instant)).astimezone(zone)
+    moment = (EPOCH + timedelta(microseconds=instant)).astimezone(zone)
     seconds = f"{moment:%H:%M:%S}" if moment.second else f"{moment:%H:%M}"
     return f"{moment:%a} {moment.day} {moment:%b %Y} {seconds} {moment:%Z}"
 

@@ -10,13 +10,14 @@ argument, in microseconds.
 from __future__ import annotations
 
 from collections import deque
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from stream.sla.calendar.zone import EPOCH
 
 if TYPE_CHECKING:
     from stream.notify.rules import Quiet, Storm
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE: Final = 60_000_000
 _DAY_MINUTES: Final = 24 * 60
 MOST_TOGETHER: Final = 500
@@ -33,7 +34,7 @@ class Due(NamedTuple):
 
 
 class Pacer:
-    """Of one destination."""
+    """Decides when the messages of one destination are sent."""
 
     def __init__(self, storm: Storm | None, quiet: Quiet | None) -> None:
         self._storm: Final = storm
@@ -72,14 +73,14 @@ class Pacer:
 
 def quiet_until(quiet: Quiet, now: int) -> int | None:
     """The end of the quiet hours that ``now`` is in; ``None``: it is in none."""
-    moment = (_EPOCH + timedelta(microseconds=now)).astimezone(quiet.zone)
+    moment = (EPOCH + timedelta(microseconds=now)).astimezone(quiet.zone)
     if not _is_quiet(quiet, moment):
         return None
     # A quiet time may go over several days and a change of clocks, so that its end is looked for minute by minute.
     minute = now - now % _MINUTE
     for _ in range(8 * _DAY_MINUTES):
         minute += _MINUTE
-        if not _is_quiet(quiet, (_EPOCH + timedelta(microseconds=minute)).astimezone(quiet.zone)):
+        if not _is_quiet(quiet, (EPOCH + timedelta(microseconds=minute)).astimezone(quiet.zone)):
             return minute
     return minute
 

@@ -20,6 +20,7 @@ import msgspec
 from stream import __version__
 from stream.notify.delivery import Failure
 from stream.notify.message import summary
+from stream.runtime.http_answer import retry_after
 from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class _Typed(msgspec.Struct):
 
 
 class WebhookSender:
-    """Of one destination."""
+    """Sends the messages of one destination, which is a webhook."""
 
     def __init__(self, url: str, keys: Sequence[bytes], time_limit: float = TIME_LIMIT) -> None:
         self._url: Final = url
@@ -102,7 +103,7 @@ class WebhookSender:
         }
         try:
             async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
-                return _failure(answer.status, answer.headers)
+                return _failure(answer.status, answer.headers, now / 1_000_000)
         except TimeoutError:
             return Failure(f"no answer within {self._timeout.total:g} s")
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError, ValueError) as error:
@@ -114,9 +115,9 @@ class WebhookSender:
             await self._session.close()
 
 
-def _failure(status: int, headers: Mapping[str, str]) -> Failure | None:
+def _failure(status: int, headers: Mapping[str, str], now: float) -> Failure | None:
+    """``now``: epoch seconds."""
     if 200 <= status < 300:
         return None
-    asked = headers.get("Retry-After", "")
-    retry_after = float(asked) if asked.isdecimal() and len(asked) < 10 else 0.0
-    return Failure(f"HTTP {status}", refused=status in _CONTENT, retry_after=retry_after)
+    asked = retry_after(headers.get("Retry-After", ""), now) or 0.0
+    return Failure(f"HTTP {status}", refused=status in _CONTENT, retry_after=asked)

@@ -22,7 +22,7 @@ import logging
 import random
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import aiohttp
@@ -30,7 +30,9 @@ import orjson
 from yarl import URL
 
 from stream.pull.errors import ForbiddenError, MissingError, RefusedError, UnauthorizedError, UnreachableError
-from stream.pull.pacing import Pace, retry_after
+from stream.pull.pacing import Pace
+from stream.runtime.http_answer import TooLargeError, retry_after, whole_body
+from stream.sla.calendar.zone import EPOCH
 from stream.wire.printable import printable
 
 if TYPE_CHECKING:
@@ -177,7 +179,10 @@ class Client:
             self.requests += 1
             headers = {} if data is None else {"Content-Type": "application/json"}
             async with self._session.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
-                body = await _whole(answer)
+                try:
+                    body = await whole_body(answer, _MOST_BYTES)
+                except TooLargeError as error:
+                    raise RefusedError(f"{answer.url.with_query(None)}: {error}") from error
                 get = answer.headers.get
                 return _Answer(answer.status, get("Retry-After", ""), get("Location", ""), body)
 
@@ -215,17 +220,8 @@ def instant_of(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no offset")
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    since = moment - EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-async def _whole(answer: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in answer.content.iter_chunked(65_536):
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise RefusedError(f"{answer.url.with_query(None)}: the answer has more than {_MOST_BYTES} bytes")
-    return bytes(body)
 
 
 def _reason(error: BaseException) -> str:

@@ -1,13 +1,10 @@
-"""The pace of requests: a limit per minute, and the pause that an answer demands."""
+"""The pace of requests: a limit per minute."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import deque
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -31,21 +28,3 @@ class Pace:
         self._sent.append(due)
         if due > now:
             await self._sleep(due - now)
-
-
-def retry_after(text: str, now: float) -> float | None:
-    """The seconds of a ``Retry-After`` header, which is a number or a date (RFC 9110, 10.2.3). ``None``: it is neither."""
-    text = text.strip()
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        pass
-    else:
-        return max(0.0, seconds) if isfinite(seconds) else None
-    try:
-        then = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - now)

@@ -66,7 +66,7 @@ class PullSettings:
     api: str = setting(
         _api, "", f"The API of the helpdesk. Default: that of the mapping's name or source. One of {', '.join(NAMES)}."
     )
-    every: int = setting(read.span("1s", "1h"), "60s", "With --follow: how often the helpdesk is asked.")
+    every: int = setting(read.Span("1s", "1h"), "60s", "With --follow: how often the helpdesk is asked.")
     """Microseconds."""
 
 

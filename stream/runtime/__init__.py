@@ -1,1 +1,1 @@
-"""The worker: Faust, Kafka, the commit cycle and the timers."""
+"""The worker: its Faust app, the takeover of partitions, timers and settings; and what other services share with it."""

@@ -1,32 +1,33 @@
-"""A slice of a backtest: some of the tickets over the whole feed, in this process or in one of its own."""
+"""A slice of a backtest: some of the tickets, over the whole feed.
+
+A slice takes each block of the feed in two steps:
+
+1. ``decode`` decodes the lines of the slice's own tickets, and returns the instants to which they advance the time.
+2. ``process`` gets the instants of all slices, and applies the events and fires the timers up to the end of the block.
+"""
 
 from __future__ import annotations
 
-import signal
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple
+from zlib import crc32
 
-import msgspec
-
-from stream.runtime import gc_tuning
 from stream.runtime.outcomes import OutcomeCounts, Outcomes
 from stream.sla.engine import Engine
-from stream.sla.events import Event
+from stream.sla.events import ERASURE
 from stream.sla.feed_health import LIMIT
 from stream.sla.feed_state import FeedState
 from stream.sla.playback import Playback
 from stream.sla.policy.timeline import NEVER
 from stream.sla.step import Outcome
-from stream.wire.decode import RejectReason, conflicting
+from stream.wire.decode import Rejected, RejectReason, conflicting, read
 from stream.wire.effect import encode_effect
+from stream.wire.incoming import Incoming
+from stream.wire.lines import only_ticket
 
 if TYPE_CHECKING:
-    from array import array
-
     from stream.sla.effects import Effect
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.policy.timeline import Deployments
@@ -35,19 +36,16 @@ ReadPolicies = Callable[[], "PolicySet | Deployments"]
 """Reads what the tickets are judged by. Every process calls it, so it must be picklable."""
 MakeEngine = Callable[[], Engine]
 """So must this."""
-Own = list[tuple[int, str, Event]]
-"""Events of a slice's own tickets: position of the line in its chunk, ticket, event."""
-Ticks = list[tuple[int, str, int, FeedState | None]]
-"""Ticks of sources that state how their feeds stand: position of the line in its chunk, source, complete up to, state. Every
-slice gets all of them."""
-Piece = tuple[int, bool, int, str, bytes, int]
+Marks = tuple[list[int], list[int]]
+"""Positions of lines in their block that advanced the watermark or equalled it, in order, and the watermark after each."""
+Piece = tuple[int, bool, int, str, bytes]
 """Effects with their position in the output. The first four values are the position, and no two pieces share it: the position
 of the line, whether a timer caused the effects (timers fire after the line's own effects), the instant of the timer, and the
-ticket. The last two are the effects as bytes, and their number."""
-SliceOutput = tuple[list[Piece], list[tuple[int, str]]]
-"""The pieces of a slice in order, and the positions of events that the engine refused, with the reason."""
-_write_own: Final = msgspec.msgpack.Encoder(enc_hook=Event.values).encode
-_read_own: Final = msgspec.msgpack.Decoder(tuple[Own, Ticks], dec_hook=lambda _, values: Event(*values)).decode
+ticket. The last one is the effects as JSON lines."""
+SliceOutput = tuple[list[Piece], int, list[tuple[int, str]]]
+"""The pieces of a slice in order, the number of their effects, and the positions of refused lines, with the reason."""
+_Ticks = deque[tuple[int, str, int, FeedState | None]]
+"""Ticks of sources that state how their feeds stand: position of the line, source, complete up to, state."""
 
 
 class Totals(NamedTuple):
@@ -60,75 +58,141 @@ class Totals(NamedTuple):
     commitments: Outcomes
 
 
-class Chunk(NamedTuple):
-    """Lines as a slice gets them."""
+class _Decoded(NamedTuple):
+    """What a block has for this slice, by the position of the line."""
 
-    places: array[int]
-    """Positions of the lines that advanced the watermark or equalled it, in order."""
-    instants: array[int]
-    """The watermark after each of these lines."""
-    own: Own
-    ticks: Ticks
+    own: list[tuple[int, Incoming]]
+    ticks: _Ticks
+    refused: list[tuple[int, str]]
 
 
 class Slice:
-    """Some of the tickets, over the whole feed."""
+    """The tickets whose hash is ``number``, modulo ``of``."""
 
-    def __init__(self, engine: Engine, feed_lag_limit: int = LIMIT) -> None:
+    def __init__(self, engine: Engine, feed_lag_limit: int = LIMIT, number: int = 0, of: int = 1) -> None:
         self._playback: Final = Playback(engine, feed_lag_limit)
         self._outcomes: Final = OutcomeCounts()
+        self._number: Final = number
+        self._of: Final = of
+        self._newest = -1
+        """The newest instant of own lines."""
+        self._watched: Final[set[str]] = set()
+        """Sources of ticks that have a state."""
+        self._decoded: Final[deque[_Decoded]] = deque()
+        """Blocks that are decoded and not yet processed."""
+        self._pieces: list[Piece] = []
+        self._effects = 0
 
-    def process(self, chunk: Chunk) -> Callable[[], SliceOutput]:
-        """Process the lines of a chunk. The result returns the output, and may wait for it."""
-        apply, places = self._playback.apply, chunk.places
-        pieces: list[Piece] = []
-        refused = []
-        passed = 0
-        ticks = deque(chunk.ticks)
-        for place, ticket, event in chunk.own:
+    def decode(self, block: bytes) -> Callable[[], Marks]:
+        """Decode the own lines of the next block. The result returns their marks, and may wait for them.
+
+        Lines that no ticket owns concern all slices: each of them decodes these, and the first one reports them.
+        """
+        own: list[tuple[int, Incoming]] = []
+        ticks: _Ticks = deque()
+        refused: list[tuple[int, str]] = []
+        places: list[int] = []
+        instants: list[int] = []
+        number, of, newest = self._number, self._of, self._newest
+        ticket = b""
+        for place, line in enumerate(block.split(b"\n")):
+            if of > 1:
+                ticket = only_ticket(line)
+                if ticket and crc32(ticket) % of != number:
+                    continue
+            if not line.strip():
+                continue
+            record = read(line.rstrip(b"\r"))
+            if isinstance(record, Incoming):
+                event = record.event
+                at = event.at
+                if of > 1 and crc32(record.ticket.encode()) % of != number:
+                    if ticket:
+                        raise RuntimeError(f"two tickets in one line: {ticket!r} and {record.ticket!r}")
+                    continue
+                own.append((place, record))
+                if event.type == ERASURE:
+                    continue
+            elif isinstance(record, Rejected):
+                if ticket or number == 0:
+                    refused.append((place, f"{record.reason}: {record.message} {record.path}".rstrip()))
+                continue
+            else:
+                at = record.at
+                if record.state is not None or record.source in self._watched:
+                    self._watched.add(record.source)
+                    ticks.append((place, record.source, at, record.state))
+                if number > 0:
+                    continue
+            if at >= newest:
+                places.append(place)
+                instants.append(at)
+                newest = at
+        self._newest = newest
+        self._decoded.append(_Decoded(own, ticks, refused))
+        return lambda: (places, instants)
+
+    def process(self, marks: Marks) -> Callable[[], SliceOutput]:
+        """Process the oldest block that is decoded. The result returns the output, and may wait for it.
+
+        ``marks``: those of all slices.
+        """
+        own, ticks, refused = self._decoded.popleft()
+        apply, places = self._playback.apply, marks[0]
+        pieces = self._pieces = []
+        self._effects = 0
+        passed, count = 0, len(places)
+        for place, record in own:
             while ticks and ticks[0][0] < place:
-                passed = self._tick(chunk, ticks.popleft(), passed, pieces)
-            before = bisect_left(places, place, passed)
+                passed = self._tick(marks, ticks.popleft(), passed)
+            before = passed
+            while before < count and places[before] < place:
+                before += 1
             if before > passed:
-                self._fire_timers(chunk, passed, before, pieces)
+                self._fire_timers(marks, passed, before)
                 passed = before
-            step = apply(ticket, event)
+            step = apply(record.ticket, record.event)
             if step.effects:
                 self._outcomes.add(step.effects)
-                pieces.append((place, False, 0, "", _lines(step.effects), len(step.effects)))
+                self._effects += len(step.effects)
+                pieces.append((place, False, 0, "", _lines(step.effects)))
             elif step.outcome is Outcome.TOO_LATE:
                 refused.append((place, f"{RejectReason.TOO_LATE}: older than the history kept of its ticket"))
             elif step.outcome is Outcome.CONFLICT:
-                refused.append((place, f"{RejectReason.CONFLICT}: {conflicting(event).message}"))
+                refused.append((place, f"{RejectReason.CONFLICT}: {conflicting(record.event).message}"))
         for tick in ticks:
-            passed = self._tick(chunk, tick, passed, pieces)
-        self._fire_timers(chunk, passed, len(places), pieces)
-        return lambda: (pieces, refused)
+            passed = self._tick(marks, tick, passed)
+        self._fire_timers(marks, passed, count)
+        effects = self._effects
+        return lambda: (pieces, effects, refused)
 
-    def _tick(self, chunk: Chunk, tick: tuple[int, str, int, FeedState | None], passed: int, pieces: list[Piece]) -> int:
-        """Take a tick; ``passed`` and the result: how many of ``places`` are dealt with."""
+    def _tick(self, marks: Marks, tick: tuple[int, str, int, FeedState | None], passed: int) -> int:
+        """Take a tick; ``passed`` and the result: how many of the marks are dealt with."""
         playback, (place, source, at, state) = self._playback, tick
-        before, after = bisect_left(chunk.places, place, passed), bisect_right(chunk.places, place, passed)
-        self._fire_timers(chunk, passed, before, pieces)
+        before, after = bisect_left(marks[0], place, passed), bisect_right(marks[0], place, passed)
+        self._fire_timers(marks, passed, before)
         watched = playback.state_feed(source, at, state)
-        self._fire_timers(chunk, before, after, pieces)
+        self._fire_timers(marks, before, after)
         for ticket, effects in playback.confirmations() if watched else ():
             if effects:
-                self._outcomes.add(effects)
-                pieces.append((place, True, NEVER, ticket, _lines(effects), len(effects)))
+                self._add_of_timer(place, NEVER, ticket, effects)
         return after
 
-    def _fire_timers(self, chunk: Chunk, start: int, end: int, pieces: list[Piece]) -> None:
-        """Fire the timers that are due at these lines. Lines at which no timer of this slice is due are skipped."""
-        playback, instants = self._playback, chunk.instants
+    def _fire_timers(self, marks: Marks, start: int, end: int) -> None:
+        """Fire the timers that are due at these marks. Marks at which no timer of this slice is due are skipped."""
+        playback, (places, instants) = self._playback, marks
         while start < end:
             soonest = playback.soonest
-            start = end - 1 if soonest is None else min(bisect_left(instants, soonest, start, end), end - 1)
+            start = end - 1 if soonest is None or soonest > instants[end - 1] else bisect_left(instants, soonest, start, end)
             for wake_at, ticket, effects in playback.wakes(instants[start]):
                 if effects:
-                    self._outcomes.add(effects)
-                    pieces.append((chunk.places[start], True, wake_at, ticket, _lines(effects), len(effects)))
+                    self._add_of_timer(places[start], wake_at, ticket, effects)
             start += 1
+
+    def _add_of_timer(self, place: int, wake_at: int, ticket: str, effects: tuple[Effect, ...]) -> None:
+        self._outcomes.add(effects)
+        self._effects += len(effects)
+        self._pieces.append((place, True, wake_at, ticket, _lines(effects)))
 
     def totals(self) -> Totals:
         states = self._playback.states.values()
@@ -138,51 +202,3 @@ class Slice:
 
 def _lines(effects: tuple[Effect, ...]) -> bytes:
     return b"".join([encode_effect(effect) + b"\n" for effect in effects])
-
-
-class SliceProcess:
-    """A slice in a process of its own. The pool has one process, because the process holds the slice's tickets."""
-
-    def __init__(self, make_engine: MakeEngine, feed_lag_limit: int) -> None:
-        arguments = (make_engine, feed_lag_limit)
-        self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=arguments)
-        # A terminal sends Ctrl-C to all processes. Only this one handles it, and then ends the others; they inherit the mask.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            self._pool.submit(_nothing)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-    def process(self, chunk: Chunk) -> Callable[[], SliceOutput]:
-        # Encoded as one message: pickling the events one by one costs more than processing them.
-        return self._pool.submit(_process, chunk.places, chunk.instants, _write_own((chunk.own, chunk.ticks))).result
-
-    def totals(self) -> Totals:
-        return self._pool.submit(_totals).result()
-
-
-_own: list[Slice] = []
-"""The one slice of this process, if it is a slice's process."""
-
-
-def _begin(make_engine: MakeEngine, feed_lag_limit: int) -> None:
-    gc_tuning.configure()
-    _own.append(Slice(make_engine(), feed_lag_limit))
-
-
-def _nothing() -> None:
-    """Lets the pool start its process."""
-
-
-def _process(places: array[int], instants: array[int], own: bytes) -> SliceOutput:
-    return _own[0].process(Chunk(places, instants, *_read_own(own)))()
-
-
-def _totals() -> Totals:
-    return _own[0].totals()

@@ -16,7 +16,7 @@ COMPARED: Final = ("met", "breached", "cancelled", "open", "not_counted")
 """The outcomes of a commitment, of which each cycle has one. A breach remains one when the commitment is met late, is cancelled
 or is open. ``not_counted``: without a target, or a timer that has run out."""
 
-_OUTCOME_OF: Final = {
+OUTCOME_OF: Final = {
     Kind.STARTED: "open",
     Kind.MET: "met",
     Kind.BREACHED: "breached",
@@ -102,7 +102,7 @@ def _add(cycles: dict[tuple[str, str, int], _Cycle], effects: Iterable[Effect]) 
             cycle.outcomes.pop(effect.retracts, None)
             continue
         cycle.newest = effect
-        outcome = _OUTCOME_OF.get(effect.kind)
+        outcome = OUTCOME_OF.get(effect.kind)
         if effect.kind is Kind.RESUMED and effect.reason is Reason.REOPENED:
             outcome = "open"
         if outcome is not None:

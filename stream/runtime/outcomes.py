@@ -29,7 +29,7 @@ class Counted(NamedTuple):
 
 Outcomes = Counter[tuple[Counted, str]]
 
-_OUTCOME_OF: Final = {Kind.MET: "met", Kind.BREACHED: "breached", Kind.MET_LATE: "met_late", Kind.CANCELLED: "cancelled"}
+OUTCOME_OF: Final = {Kind.MET: "met", Kind.BREACHED: "breached", Kind.MET_LATE: "met_late", Kind.CANCELLED: "cancelled"}
 
 
 class OutcomeCounts:
@@ -49,7 +49,7 @@ class OutcomeCounts:
     def add(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             kind = effect.kind
-            outcome = _OUTCOME_OF.get(kind)
+            outcome = OUTCOME_OF.get(kind)
             if effect.retracts:
                 self._retract(effect.retracts)
             elif kind is Kind.RESUMED and effect.reason is Reason.REOPENED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -11,13 +12,15 @@ from urllib.parse import urlsplit
 from stream.wire.ticket_fields import MAX_NAME, nameable, one_form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from enum import StrEnum
 
 AUTO: Final = -1
 """The retention ``auto``, which depends on the setting ``clock``."""
 _SHORTEST_TOKEN: Final = 16
 _MOST_CUSTOMERS: Final = 100
+_MOST_IN_TOPIC: Final = 100
+_TOPIC_PART: Final = f"{_MOST_IN_TOPIC} characters of A-Z a-z 0-9 . _ -"
 OAUTHBEARER: Final = "OAUTHBEARER"
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", OAUTHBEARER)
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
@@ -107,8 +110,8 @@ def addresses(value: str) -> tuple[str, ...]:
 
 def topic_part(value: str) -> str:
     value = value.strip()
-    if len(value) > 100 or not all(c.isascii() and (c.isalnum() or c in "._-") for c in value):
-        raise ValueError(f"{value!r} cannot be part of a topic name: use at most 100 characters of A-Z a-z 0-9 . _ -")
+    if len(value) > _MOST_IN_TOPIC or not all(c.isascii() and (c.isalnum() or c in "._-") for c in value):
+        raise ValueError(f"{value!r} cannot be part of a topic name: use at most {_TOPIC_PART}")
     return value
 
 
@@ -116,20 +119,27 @@ def app_id(value: str) -> str:
     return topic_part(text(value))
 
 
-def span(at_least: str, at_most: str) -> Callable[[str], int]:
-    def read(value: str) -> int:
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Reads a length of time within bounds, in microseconds."""
+
+    at_least: str
+    at_most: str
+
+    def __call__(self, value: str) -> int:
         span = micros(value)
-        if not micros(at_least) <= span <= micros(at_most):
-            raise ValueError(f"{value!r} is not between {at_least} and {at_most}")
+        if not micros(self.at_least) <= span <= micros(self.at_most):
+            raise ValueError(f"{value!r} is not between {self.at_least} and {self.at_most}")
         return span
 
-    return read
+
+_RETENTION: Final = Span("0s", "3650d")
 
 
 def retention(value: str) -> int | None:
     """Microseconds, ``AUTO``, or ``None`` for unlimited."""
     words = {"auto": AUTO, "never": None}
-    return words[value.strip()] if value.strip() in words else span("0s", "3650d")(value)
+    return words[value.strip()] if value.strip() in words else _RETENTION(value)
 
 
 def page_address(value: str) -> str:
@@ -183,15 +193,19 @@ def token(value: str) -> str:
     return value
 
 
-def whole(at_least: int, at_most: int) -> Callable[[str], int]:
-    def read(value: str) -> int:
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Reads a whole number within bounds."""
+
+    at_least: int
+    at_most: int
+
+    def __call__(self, value: str) -> int:
         if not value.strip().isdecimal():
             raise ValueError(f"{value!r} is not a whole number")
-        if not at_least <= int(value) <= at_most:
-            raise ValueError(f"{value} is not between {at_least} and {at_most}")
+        if not self.at_least <= int(value) <= self.at_most:
+            raise ValueError(f"{value} is not between {self.at_least} and {self.at_most}")
         return int(value)
-
-    return read
 
 
 def one_of(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
@@ -218,3 +232,18 @@ def micros(value: str) -> int:
     if not unit:
         raise ValueError(f"{value!r} is not a length of time: use 200ms, 0.2s, 5m, 1h or 30d")
     return int(Fraction(bare[: -len(unit)]) * _UNITS[unit])
+
+
+_BOUNDS: Final[Mapping[Callable[[str], object], str]] = {
+    app_id: f"1 to {_TOPIC_PART}",
+    topic_part: f"at most {_TOPIC_PART}",
+    kept_fields: f"names of at most {MAX_NAME} characters, or *",
+    metric_customers: f"at most {_MOST_CUSTOMERS} names",
+    retention: f"{_RETENTION.at_least} to {_RETENTION.at_most}, auto or never",
+    token: f"none, or at least {_SHORTEST_TOKEN} ASCII characters without spaces",
+}
+
+
+def bounds(reader: Callable[[str], object]) -> str:
+    """The bounds that a reader enforces, in words; empty if it has none."""
+    return f"{reader.at_least} to {reader.at_most}" if isinstance(reader, Span | Whole) else _BOUNDS.get(reader, "")

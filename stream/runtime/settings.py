@@ -62,6 +62,11 @@ class Entry:
     choices: tuple[str, ...] = ()
     """All values that it may have, for completion in shells; empty if they cannot be listed."""
 
+    @property
+    def bounds(self) -> str:
+        """The bounds that the reader enforces, in words; empty if it has none."""
+        return read.bounds(self.reader)
+
 
 def _setting(
     reader: Callable[[str], Any], default: str | None, text: str, choices: tuple[str, ...] = (), *, secret: bool = False
@@ -92,7 +97,7 @@ class Settings:
     )
     topic_prefix: str = _setting(read.topic_part, "", "Prefix of the name of everything on the cluster, such as 'eu.'.")
     partitions: int = _setting(
-        read.whole(1, 4096), "4", "Number of partitions of every topic, which must not change after the topics are created."
+        read.Whole(1, 4096), "4", "Number of partitions of every topic, which must not change after the topics are created."
     )
     clock: ClockMode = _setting(  # noqa: RUF009  it makes a dataclass field
         read.one_of(ClockMode),
@@ -101,15 +106,15 @@ class Settings:
         tuple(ClockMode),
     )
     grace: int = _setting(
-        read.span("0s", "1m"),
+        read.Span("0s", "1m"),
         "200ms",
         "How long a worker waits after a deadline before it declares the breach, because an answer may still arrive.",
     )
     max_ahead: int = _setting(
-        read.span("0s", "24h"), "5m", "Events whose time is further ahead of the worker's clock than this are rejected."
+        read.Span("0s", "24h"), "5m", "Events whose time is further ahead of the worker's clock than this are rejected."
     )
     history: int = _setting(
-        read.whole(2, 10_000), "200", "Number of events kept for each ticket, so that a late event can be put in its place."
+        read.Whole(2, 10_000), "200", "Number of events kept for each ticket, so that a late event can be put in its place."
     )
     keep_fields: frozenset[str] | None = _setting(
         read.kept_fields,
@@ -119,18 +124,18 @@ class Settings:
     )
     """``None`` is all."""
     late_after: int = _setting(
-        read.span("0s", "1d"),
+        read.Span("0s", "1d"),
         "1m",
         "An event that reaches Kafka more than this after it happened is old: what it shows of the time before is late, and "
         "nobody is paged. More than the interval at which your helpdesk is polled.",
     )
     settling: int = _setting(
-        read.span("0s", "10m"),
+        read.Span("0s", "10m"),
         "10s",
         "How long a worker waits after an old event for more of its ticket before it publishes what they show of the past.",
     )
     feed_lag_limit: int = _setting(
-        read.span("1m", "1d"),
+        read.Span("1m", "1d"),
         "5m",
         "How old the completeness of a watched feed may be. Breaches for which it is older are provisional until the feed is "
         "complete up to them. Several times the interval of its ticks; only feeds whose ticks have a state are watched.",
@@ -150,7 +155,7 @@ class Settings:
     )
     """``None``: as long as any ticket that has ended."""
     rejected_retention: int = _setting(
-        read.span("1h", "3650d"),
+        read.Span("1h", "3650d"),
         "7d",
         "How long rejected records and payloads of feeds are kept, which may have text that people wrote: `topics create` sets "
         "it, `topics check` and the workers check it.",
@@ -159,7 +164,7 @@ class Settings:
         read.yes_no, "yes", "Whether to publish routine effects too (started, paused, resumed, retargeted, measured).", _YES_NO
     )
     metric_teams: int = _setting(
-        read.whole(0, 1_000),
+        read.Whole(0, 1_000),
         "50",
         "Number of teams that are a label value of their own in the metrics, besides those that policies name: the first ones "
         "that a worker sees. The others are counted as 'other'.",
@@ -172,14 +177,14 @@ class Settings:
         "customer. The same for all workers.",
     )
     metric_label_sets: int = _setting(
-        read.whole(100, 10_000),
+        read.Whole(100, 10_000),
         "2000",
         "Number of combinations of policy, commitment, priority, team and customer that a worker counts separately; further "
         "ones are counted as 'other'. It bounds the series.",
     )
     metrics_address: str = _setting(read.text, "127.0.0.1", "Address on which a worker serves its pages and /metrics.")
     metrics_port: int = _setting(
-        read.whole(0, 65_535), "9300", "Port of these pages; 0 selects a free port, which the log shows."
+        read.Whole(0, 65_535), "9300", "Port of these pages; 0 selects a free port, which the log shows."
     )
     advertise: str = _setting(
         read.page_address,
@@ -212,12 +217,12 @@ class Settings:
         read.one_of(LogFormat), "text", "Form of the log lines: 'text', or 'json' with one object a line.", tuple(LogFormat)
     )
     session_timeout: int = _setting(
-        read.span("6s", "5m"), "8s", "How long a worker may be silent before other workers take over its partitions."
+        read.Span("6s", "5m"), "8s", "How long a worker may be silent before other workers take over its partitions."
     )
     commit_interval: int = _setting(
-        read.span("50ms", "1m"), "1s", "How often a worker commits the offsets of processed events."
+        read.Span("50ms", "1m"), "1s", "How often a worker commits the offsets of processed events."
     )
-    batch: int = _setting(read.whole(1, 50_000), "5000", "Maximum number of events that a worker fetches at once.")
+    batch: int = _setting(read.Whole(1, 50_000), "5000", "Maximum number of events that a worker fetches at once.")
     tls: bool = _setting(read.yes_no, "no", "Whether to encrypt the connections to the brokers.", _YES_NO)
     ssl_cafile: str = _setting(
         read.maybe, "", "PEM file of the certificate authorities that sign the brokers' certificates. Default: the system's."

@@ -27,12 +27,8 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str], file: 
     for name, written in (in_file or {}).items():
         texts[name] = (written, f"{name} in {file}")
     for name in SECRETS:
-        where = f"{variable(name)}{FILE} in the environment"
-        try:
-            if (text := secret(name, environment)) is not None:
-                texts[name] = (text, where)
-        except ValueError as error:
-            problems.append(f"{where}: {error}")
+        if (found := secret_in_file(variable(name), environment, problems)) is not None:
+            texts[name] = found
     for name in ENTRIES:
         if (value := environment.get(variable(name))) is not None:
             texts[name] = (value, f"{variable(name)} in the environment")
@@ -80,12 +76,29 @@ def usual_file(config: Path | None) -> Path | None:
     return Path(CONFIG_FILE) if config is None and Path(CONFIG_FILE).exists() else config
 
 
-def secret(name: str, environment: Mapping[str, str]) -> str | None:
-    """The secret in the file that the environment names; ``None`` if it names none. Raises ValueError with the problem."""
-    if (path := environment.get(variable(name) + FILE)) is None:
+def secret_in_file(name: str, environment: Mapping[str, str], problems: list[str]) -> tuple[str, str] | None:
+    """The secret in the file that the environment names for a variable, and its source; ``None`` if there is none.
+
+    A file that cannot be used is added to ``problems``.
+    """
+    where = f"{name}{FILE} in the environment"
+    try:
+        text = secret(name, environment)
+    except ValueError as error:
+        problems.append(f"{where}: {error}")
         return None
-    if variable(name) in environment:
-        raise ValueError(f"{variable(name)} is set too: omit one of them")
+    return None if text is None else (text, where)
+
+
+def secret(name: str, environment: Mapping[str, str]) -> str | None:
+    """The secret in the file that the environment names for a variable; ``None`` if it names none.
+
+    Raises ValueError with the problem.
+    """
+    if (path := environment.get(name + FILE)) is None:
+        return None
+    if name in environment:
+        raise ValueError(f"{name} is set too: omit one of them")
     try:
         # Editors and `echo` end a file with a line feed, which does not belong to the secret.
         text = Path(path).read_text("utf-8").removesuffix("\n").removesuffix("\r")

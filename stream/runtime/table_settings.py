@@ -12,7 +12,7 @@ from dataclasses import field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from stream.runtime.settings import CONFIG_FILE, PREFIX, Entry, flag
-from stream.runtime.settings_sources import as_text, meant
+from stream.runtime.settings_sources import as_text, meant, secret_in_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,10 +30,15 @@ class Sources(NamedTuple):
     file: Path | None
 
 
-def setting(reader: Callable[[str], Any], default: str | None, text: str) -> Any:
-    """A field of a dataclass of settings. ``reader`` raises ValueError; ``default`` ``None`` is required."""
-    entry = {"entry": Entry(reader, default, text)}
-    return field(metadata=entry) if default is None else field(default=reader(default), metadata=entry)
+def setting(reader: Callable[[str], Any], default: str | None, text: str, *, secret: bool = False) -> Any:
+    """A field of a dataclass of settings. ``reader`` raises ValueError; ``default`` ``None`` is required.
+
+    ``secret``: it may be in a file of its own, which ``variable(table, name) + FILE`` names.
+    """
+    metadata = {"entry": Entry(reader, default, text), "secret": secret}
+    if default is None:
+        return field(metadata=metadata, repr=not secret)
+    return field(default=reader(default), metadata=metadata, repr=not secret)
 
 
 def entries(kind: type[Any]) -> dict[str, Entry]:
@@ -77,6 +82,10 @@ def values_of(kind: type[Any], table: str, sources: Sources, given: Mapping[str,
             problems.append(f"{where}: must be a text, a number, true, false, or a list of texts")
         else:
             texts[name] = (text, where)
+    for each in fields(kind):
+        if each.metadata.get("secret"):
+            found = secret_in_file(variable(table, each.name), sources.environment, problems)
+            texts.update({} if found is None else {each.name: found})
     for name in known:
         if (value := sources.environment.get(variable(table, name))) is not None:
             texts[name] = (value, f"{variable(table, name)} in the environment")

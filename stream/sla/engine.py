@@ -8,7 +8,7 @@ marked ``late``; what is true no more is taken back. The same happens when the t
 Where the history of a ticket arrives long after it happened, the difference waits until that has come to an end
 (``stream.sla.settling``).
 
-Longer than 300 lines because each way that a call may take is read beside those that it excludes.
+Longer than 250 lines because each way that a call may take is read beside those that it excludes.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Engine:
         return kept_event(event, keep, self.deployments.timeline.kept(event.at))
 
     def apply(self, state: State | None, ticket: str, event: Event, now: int, arrived: int = 0) -> Step:
-        """Transition one event into a ticket; ``None`` for a ticket without any event before.
+        """Apply one event to a ticket. ``state`` is ``None`` for a ticket without any event before.
 
         ``now``: the clock, epoch microseconds. It is only noted (``detected_at``); what is true does not depend on it.
         ``arrived``: when the event reached Kafka; 0: when it happened. Only whether effects are late depends on it, and

@@ -33,7 +33,7 @@ Status = Literal["new", "open", "pending", "on_hold", "solved", "closed"]
 
 ERASURE: Final = "ticket.erased"
 """It takes a ticket out of the state: ``stream.sla.erasure``. No history has it, and no policy can ask for it."""
-EVENT_TYPES: Final[tuple[EventType, ...]] = EventType.__args__[:-1]  # type: ignore[attr-defined]
+EVENT_TYPES: Final[tuple[EventType, ...]] = EventType.__args__[:-1]  # type: ignore[attr-defined]  # of a ``Literal`` at run time
 """All others, in the order of which a stored history makes use."""
 ACTOR_KINDS: Final[tuple[ActorKind, ...]] = ActorKind.__args__  # type: ignore[attr-defined]
 STATUSES: Final[tuple[Status, ...]] = Status.__args__  # type: ignore[attr-defined]

@@ -173,7 +173,7 @@ def _has_time(cell: str, mapping: LogMapping) -> bool:
 def _moment(text: str, mapping: LogMapping) -> datetime:
     try:
         iso = mapping.time_format == ISO
-        return datetime.fromisoformat(text) if iso else datetime.strptime(text, mapping.time_format)  # noqa: DTZ007
+        return datetime.fromisoformat(text) if iso else datetime.strptime(text, mapping.time_format)  # noqa: DTZ007  ``_instants`` adds the zone
     except ValueError:
         reason = f"the time {text[:MAX_PRIORITY]!r} is not in the format {mapping.time_format}"
         raise _RowError(Cause.TIME, reason) from None

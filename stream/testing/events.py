@@ -31,4 +31,4 @@ def local(micros: int, zone: str = "UTC") -> str:
 
 def event(number: int, at: int, type_: str, **more: Any) -> Event:
     """Return an event with the id ``e<number>`` of the source ``story``. ``at``: epoch microseconds."""
-    return Event(at=at, id=f"e{number}", type=type_, source=SOURCE, **more)  # type: ignore[arg-type]
+    return Event(at=at, id=f"e{number}", type=type_, source=SOURCE, **more)  # type: ignore[arg-type]  # the caller's

@@ -10,7 +10,7 @@ import sys
 import zlib
 from contextlib import ExitStack, contextmanager
 from io import BufferedReader
-from typing import IO, TYPE_CHECKING, Final, cast
+from typing import IO, TYPE_CHECKING, Final, NamedTuple, cast
 
 import msgspec
 
@@ -22,6 +22,8 @@ GZIP_MAGIC: Final = b"\x1f\x8b"
 MAX_LINE: Final = 4_194_304
 """The most bytes of a line, more than any event may have. Of a longer one, such as a file without line ends, the rest is left
 out, so that it does not fill the memory."""
+BLOCK: Final = 1_048_576
+"""Bytes of a block, without the rest of its last line."""
 
 
 class _Keyed(msgspec.Struct):
@@ -29,6 +31,13 @@ class _Keyed(msgspec.Struct):
 
 
 _keyed: Final = msgspec.json.Decoder(_Keyed).decode
+
+
+class _Routed(_Keyed):
+    type: str = ""
+
+
+_routed: Final = msgspec.json.Decoder(_Routed).decode
 
 
 def key_of(line: bytes) -> bytes:
@@ -39,8 +48,31 @@ def key_of(line: bytes) -> bytes:
         return b""
 
 
+def only_ticket(line: bytes) -> bytes:
+    """The ticket whose lines alone the line can affect. Empty: it is a tick, or ``decode`` has to read it to know."""
+    try:
+        routed = _routed(line)
+        return b"" if routed.type == "feed.tick" else routed.ticket.encode()
+    except (ValueError, RecursionError):
+        return b""
+
+
 class LinesError(ValueError):
     """The file is damaged. The text names the file and the problem."""
+
+
+class Block(NamedTuple):
+    """Successive whole lines, separated by line feeds. Some may be blank, and some may end with carriage returns."""
+
+    first: int
+    """The number of the first line, from 1."""
+    content: bytes
+
+    @property
+    def last(self) -> int:
+        """The number of the last line that is not blank; without one, that of the line before the first."""
+        written = self.content.rstrip()
+        return self.first + written.count(b"\n") if written else self.first - 1
 
 
 class Lines:
@@ -48,6 +80,7 @@ class Lines:
 
     def __init__(self, content: IO[bytes], file: IO[bytes]) -> None:
         """``content``: what is read; ``file``: where it comes from, which is compressed if they are not the same."""
+        self._content: Final = content
         self._lines: Final = _lines(content)
         self._file: Final = file
         status = None if file is sys.stdin.buffer else os.fstat(file.fileno())
@@ -55,6 +88,10 @@ class Lines:
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
         return self._lines
+
+    def blocks(self) -> Iterator[Block]:
+        """The same lines in blocks, instead of one by one."""
+        return _blocks(self._content)
 
     @property
     def share(self) -> float | None:
@@ -86,6 +123,26 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             line = line.removeprefix(codecs.BOM_UTF8)  # editors of Windows begin a file with it
         if line.strip():
             yield number, line.rstrip(b"\r\n")
+
+
+def _blocks(file: IO[bytes]) -> Iterator[Block]:
+    number = 1
+    while content := file.read(BLOCK):
+        if not content.endswith(b"\n"):
+            content += _rest_of_line(file, MAX_LINE - (len(content) - content.rfind(b"\n") - 1))
+        lines = content.count(b"\n")
+        yield Block(number, content.removeprefix(codecs.BOM_UTF8) if number == 1 else content)
+        number += lines
+
+
+def _rest_of_line(file: IO[bytes], most: int) -> bytes:
+    """The rest of a line that is begun, with its end. What is beyond ``most`` bytes is left out."""
+    rest = file.readline(most)
+    if len(rest) < most or rest.endswith(b"\n"):
+        return rest
+    while (left_out := file.readline(MAX_LINE)) and not left_out.endswith(b"\n"):
+        pass
+    return rest + b"\n"
 
 
 @contextmanager

@@ -108,7 +108,7 @@ def _read(document: Document) -> DeskFile | None:
     return DeskFile(name, system, url, login, *tickets, tags_field, rate or system.rate, rules)
 
 
-SYSTEM_NAMES: Final = StrEnum("SYSTEM_NAMES", {name.replace("-", "_").upper(): name for name in SYSTEMS})  # type: ignore[misc]
+SYSTEM_NAMES: Final = StrEnum("SYSTEM_NAMES", {name.replace("-", "_").upper(): name for name in SYSTEMS})  # type: ignore[misc]  # of a table
 
 
 def _read_url(data: object, report: Report) -> str | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import aiohttp
 import orjson
 
+from stream.runtime.http_answer import TooLargeError, retry_after, whole_body
 from stream.writeback.api import ConflictError, Outcome, RefusedError, RetryError
 from stream.writeback.desk_file import LoginKind
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from stream.writeback.desk_file import Login
     from stream.writeback.pacing import Pace
+    from stream.writeback.system import System
 
 SECONDS: Final = 15.0
 """For one request."""
@@ -76,8 +77,10 @@ class DeskClient:
         try:
             # A redirect could lead the login to another host.
             async with session.request(method, url, data=data, headers={**kind, **headers}, allow_redirects=False) as response:
-                raw = await response.content.read(_MOST_BYTES)
+                raw = await whole_body(response, _MOST_BYTES)
                 return self._judged(response.status, response.headers, raw)
+        except TooLargeError as error:
+            raise RefusedError(Outcome.REFUSED, str(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise RetryError(f"no answer: {type(error).__name__}: {error}") from error
 
@@ -96,19 +99,11 @@ class DeskClient:
             raise RefusedError(Outcome.REFUSED, why)
         if status == 401 or 300 <= status < 400:
             why += ": check the url and the login of the desk"
-        raise RetryError(why, self._after(headers.get("Retry-After", "")))
-
-    def _after(self, text: str) -> float:
-        """The seconds of a ``Retry-After``, which has seconds or a date; 0: it has neither."""
-        try:
-            seconds = float(text) if text.strip().isdecimal() else parsedate_to_datetime(text).timestamp() - self._wall()
-        except ValueError:
-            return 0.0
-        return min(max(seconds, 0.0), _LONGEST_WAIT)
+        raise RetryError(why, min(retry_after(headers.get("Retry-After", ""), self._wall()) or 0.0, _LONGEST_WAIT))
 
 
-def login_headers(login: Login, secret: bytes, key_header: str, key_form: str = "{}") -> dict[str, str]:
-    """The header with the login. ``key_header``: that of a login by key, whose value has ``key_form``."""
+def login_headers(login: Login, secret: bytes, system: System) -> dict[str, str]:
+    """The header with the login."""
     text = secret.decode("utf-8", "strict")
     match login.kind:
         case LoginKind.BASIC:
@@ -116,7 +111,7 @@ def login_headers(login: Login, secret: bytes, key_header: str, key_form: str = 
         case LoginKind.BEARER:
             return {"Authorization": f"Bearer {text}"}
         case LoginKind.KEY:
-            return {key_header: key_form.format(text)}
+            return {system.key_header: system.key_form.format(text)}
 
 
 def _quoted(raw: bytes) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from stream.sla.effects import Kind
+from stream.sla.effects import KINDS, Kind
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
@@ -22,10 +22,11 @@ MOST_FACTS: Final = 64
 MOST_CYCLES: Final = 8
 """Of one commitment or ladder."""
 
-_ENDS: Final = frozenset({Kind.MET, Kind.MET_LATE, Kind.MEASURED, Kind.CANCELLED, Kind.ELAPSED, Kind.RELEASED})
-_NO_FACTS: Final = frozenset({Kind.EXTENSION_REFUSED, Kind.REFUSED})
+ENDS: Final = frozenset([kind for kind, spec in KINDS.items() if spec.decides and kind is not Kind.BREACHED]) | {Kind.RELEASED}
+"""They end a cycle. A breach does not: the commitment is open until it is fulfilled."""
+NO_FACTS: Final = frozenset({Kind.EXTENSION_REFUSED, Kind.REFUSED})
 """They report that something did not change."""
-_OVERRULED: Final = frozenset({Kind.PAUSED, Kind.RESUMED, Kind.REPEATED, Kind.WARNED})
+OVERRULED: Final = frozenset({Kind.PAUSED, Kind.RESUMED, Kind.REPEATED, Kind.WARNED})
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True):
@@ -41,11 +42,11 @@ class Fact(msgspec.Struct, frozen=True, array_like=True):
     provisional: bool = False
 
 
-class Course(msgspec.Struct):
+class Cycle(msgspec.Struct):
     """One cycle of a commitment or of a ladder: its facts, the oldest first."""
 
     name: str
-    cycle: int
+    number: int
     ladder: bool
     facts: list[Fact] = []
 
@@ -56,7 +57,7 @@ class Course(msgspec.Struct):
     @property
     def over(self) -> bool:
         """It ended with a verdict, or its escalation was released."""
-        return self.last.kind in _ENDS
+        return self.last.kind in ENDS
 
     @property
     def breached(self) -> bool:
@@ -68,7 +69,7 @@ class TicketRecord(msgspec.Struct):
 
     offsets: dict[str, int] = {}
     """Topic and partition to the offset after the last effect that was taken."""
-    courses: list[Course] = []
+    cycles: list[Cycle] = []
     policy: str = ""
     effect: str = ""
     """The id of the newest effect."""
@@ -87,43 +88,43 @@ class TicketRecord(msgspec.Struct):
         self.policy, self.effect, self.at = effect.policy, effect.id, max(effect.at, self.at)
         if effect.retracts:
             self._retract(effect.retracts)
-        elif effect.kind not in _NO_FACTS:
+        elif effect.kind not in NO_FACTS:
             self._add(effect)
         return True
 
     @property
     def over(self) -> bool:
         """Nothing about the ticket is open."""
-        return all(course.over for course in self.newest())
+        return all(cycle.over for cycle in self.newest())
 
-    def newest(self) -> list[Course]:
+    def newest(self) -> list[Cycle]:
         """The newest cycle of each commitment and ladder."""
-        found: dict[tuple[str, bool], Course] = {}
-        for course in self.courses:
-            key = (course.name, course.ladder)
-            if key not in found or course.cycle > found[key].cycle:
-                found[key] = course
+        found: dict[tuple[str, bool], Cycle] = {}
+        for cycle in self.cycles:
+            key = (cycle.name, cycle.ladder)
+            if key not in found or cycle.number > found[key].number:
+                found[key] = cycle
         return list(found.values())
 
     def _add(self, effect: Effect) -> None:
         name, ladder = effect.ladder or effect.commitment, bool(effect.ladder)
-        course = next((c for c in self.courses if (c.name, c.cycle, c.ladder) == (name, effect.cycle, ladder)), None)
-        if course is None:
-            course = Course(name, effect.cycle, ladder)
-            self.courses.append(course)
-            same = [each for each in self.courses if (each.name, each.ladder) == (name, ladder)]
+        cycle = next((c for c in self.cycles if (c.name, c.number, c.ladder) == (name, effect.cycle, ladder)), None)
+        if cycle is None:
+            cycle = Cycle(name, effect.cycle, ladder)
+            self.cycles.append(cycle)
+            same = [each for each in self.cycles if (each.name, each.ladder) == (name, ladder)]
             if len(same) > MOST_CYCLES:
-                self.courses.remove(min(same, key=lambda each: each.cycle))
+                self.cycles.remove(min(same, key=lambda each: each.number))
         fact = Fact(effect.id, effect.kind, effect.at, effect.due_at, effect.level, effect.assign_to, effect.provisional)
         # Facts of one instant stay in the order in which they were emitted, which is that of their causes.
-        course.facts = sorted([each for each in course.facts if each.id != effect.id] + [fact], key=lambda each: each.at)
-        if len(course.facts) > MOST_FACTS:
-            course.facts.remove(next((each for each in course.facts if each.kind in _OVERRULED), course.facts[0]))
+        cycle.facts = sorted([each for each in cycle.facts if each.id != effect.id] + [fact], key=lambda each: each.at)
+        if len(cycle.facts) > MOST_FACTS:
+            cycle.facts.remove(next((each for each in cycle.facts if each.kind in OVERRULED), cycle.facts[0]))
 
     def _retract(self, id_: str) -> None:
-        for course in self.courses:
-            course.facts = [fact for fact in course.facts if fact.id != id_]
-        self.courses = [course for course in self.courses if course.facts]
+        for cycle in self.cycles:
+            cycle.facts = [fact for fact in cycle.facts if fact.id != id_]
+        self.cycles = [cycle for cycle in self.cycles if cycle.facts]
 
 
 _encoder: Final = msgspec.json.Encoder()

@@ -19,15 +19,15 @@ class WritebackSettings:
 
     desks: tuple[str, ...] = setting(read.names, None, "Files of desks, separated by commas.")
     coalesce: int = setting(
-        read.span("0s", "5m"), "5s", "How long a ticket waits after a change for more of them, which are then written together."
+        read.Span("0s", "5m"), "5s", "How long a ticket waits after a change for more of them, which are then written together."
     )
     history: int = setting(
-        read.span("0s", "365d"),
+        read.Span("0s", "365d"),
         "1d",
         "A ticket on which nothing is open and whose newest effect is older than this gets nothing that it was never given.",
     )
     keep: int = setting(
-        read.span("1d", "3650d"),
+        read.Span("1d", "3650d"),
         "30d",
         "How long the record of a ticket on which nothing is open is kept after its newest effect.",
     )

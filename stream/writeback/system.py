@@ -37,6 +37,10 @@ class System:
     """Tags are values of a field that the desk has added."""
     dates: frozenset[str] = frozenset()
     """Standard fields that have a date without a time."""
+    key_header: str = ""
+    """The header of a login by key."""
+    key_form: str = "{}"
+    """The value of that header."""
 
     def writable(self, field: str) -> bool:
         return field in self.standard or bool(self.custom.fullmatch(field))
@@ -77,6 +81,8 @@ SYSTEMS: Final[Mapping[str, System]] = {
             form=Form.SQL,
             rate=120,
             tags_in_field=True,
+            key_header="Authorization",
+            key_form="token {}",
         ),
         System(
             name="redmine",
@@ -89,6 +95,7 @@ SYSTEMS: Final[Mapping[str, System]] = {
             rate=120,
             tags=False,
             dates=frozenset({"due_date"}),
+            key_header="X-Redmine-API-Key",
         ),
         System(
             name="django-helpdesk",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from stream.sla.effects import Kind
 
 if TYPE_CHECKING:
-    from stream.writeback.record import Course, Fact, TicketRecord
+    from stream.writeback.record import Cycle, Fact, TicketRecord
 
 Value = str | int | bool | None
 """A text, an instant (epoch microseconds), yes or no, or nothing."""
@@ -58,27 +58,27 @@ FLAGS: Final = frozenset({Name.OVERDUE, Name.BREACHED, Name.WARNED, Name.ESCALAT
 def values(record: TicketRecord) -> dict[Name, Value]:
     """All values of a ticket."""
     newest = record.newest()
-    open_ = [course for course in newest if not course.ladder and not course.over]
-    overdue = [course for course in open_ if course.breached]
-    ahead = [course for course in open_ if not course.breached]
+    open_ = [cycle for cycle in newest if not cycle.ladder and not cycle.over]
+    overdue = [cycle for cycle in open_ if cycle.breached]
+    ahead = [cycle for cycle in open_ if not cycle.breached]
     next_ = min((c for c in ahead if _due(c) is not None), key=_by_due, default=None)
     first = min((c for c in overdue if _due(c) is not None), key=_by_due, default=None)
-    warned = [course for course in ahead if course.last.kind is Kind.WARNED]
+    warned = [cycle for cycle in ahead if cycle.last.kind is Kind.WARNED]
     escalation = max(
-        (course for course in newest if course.ladder and not course.over and _raised(course)),
-        key=lambda course: _newest(course).at,
+        (cycle for cycle in newest if cycle.ladder and not cycle.over and _raised(cycle)),
+        key=lambda cycle: _newest(cycle).at,
         default=None,
     )
     raised = None if escalation is None else _newest(escalation)
-    takes_over = [fact for course in record.courses for fact in course.facts if fact.team]
+    takes_over = [fact for cycle in record.cycles for fact in cycle.facts if fact.team]
     team = max(takes_over, key=lambda fact: fact.at, default=None)
     return {
         Name.STATE: _state(open_, overdue, warned),
         Name.DUE: None if next_ is None else _due(next_),
-        Name.COMMITMENT: next((course.name for course in (next_, first) if course is not None), ""),
+        Name.COMMITMENT: next((cycle.name for cycle in (next_, first) if cycle is not None), ""),
         Name.OVERDUE: bool(overdue),
         Name.OVERDUE_SINCE: None if first is None else _due(first),
-        Name.BREACHED: any(course.breached for course in record.courses),
+        Name.BREACHED: any(cycle.breached for cycle in record.cycles),
         Name.WARNED: bool(warned),
         Name.LEVEL: "" if raised is None else raised.level,
         Name.LADDER: "" if escalation is None else escalation.name,
@@ -86,35 +86,35 @@ def values(record: TicketRecord) -> dict[Name, Value]:
         Name.ACKNOWLEDGED: escalation is not None and escalation.last.kind in (Kind.ACKNOWLEDGED, Kind.MONITORING),
         Name.TEAM: "" if team is None else team.team,
         Name.POLICY: record.policy,
-        Name.PROVISIONAL: any(fact.provisional for course in newest if not course.over for fact in course.facts),
+        Name.PROVISIONAL: any(fact.provisional for cycle in newest if not cycle.over for fact in cycle.facts),
         Name.EFFECT: record.effect,
     }
 
 
-def _state(open_: list[Course], overdue: list[Course], warned: list[Course]) -> str:
+def _state(open_: list[Cycle], overdue: list[Cycle], warned: list[Cycle]) -> str:
     if overdue:
         return "overdue"
     if warned:
         return "warned"
     if not open_:
         return "none"
-    return "paused" if all(course.last.kind in _PAUSES for course in open_) else "running"
+    return "paused" if all(cycle.last.kind in _PAUSES for cycle in open_) else "running"
 
 
-def _due(course: Course) -> int | None:
+def _due(cycle: Cycle) -> int | None:
     """The deadline as it is known; ``None`` while the clock is paused, unless it was breached."""
-    if course.breached:
-        return next(fact.due for fact in course.facts if fact.kind is Kind.BREACHED)
-    return None if course.last.kind in _PAUSES else course.last.due
+    if cycle.breached:
+        return next(fact.due for fact in cycle.facts if fact.kind is Kind.BREACHED)
+    return None if cycle.last.kind in _PAUSES else cycle.last.due
 
 
-def _by_due(course: Course) -> int:
-    return _due(course) or 0
+def _by_due(cycle: Cycle) -> int:
+    return _due(cycle) or 0
 
 
-def _raised(course: Course) -> bool:
-    return any(fact.kind in _RAISES for fact in course.facts)
+def _raised(cycle: Cycle) -> bool:
+    return any(fact.kind in _RAISES for fact in cycle.facts)
 
 
-def _newest(course: Course) -> Fact:
-    return next(fact for fact in reversed(course.facts) if fact.kind in _RAISES)
+def _newest(cycle: Cycle) -> Fact:
+    return next(fact for fact in reversed(cycle.facts) if fact.kind in _RAISES)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def check_state(recording: Recording, known: Truth) -> Iterator[str]:
-    """Objections: to tickets, to how far the feed is said to be, to what is committed."""
+    """Objections: to tickets, to the stored progress of the feed, to what is committed."""
     deployments = known.judges.deployments
     engine = Engine(deployments, history=recording.history)
     store = empty_store()
@@ -37,11 +37,12 @@ def check_state(recording: Recording, known: Truth) -> Iterator[str]:
                 held[ticket] = codec.decode(value)
         yield from _progress([record for record in recording.changelog if record.partition == number])
         checkpoint = store.checkpoint(number)
-        mark = msgspec.json.decode(checkpoint, type=Checkpoint) if checkpoint is not None else Checkpoint()
-        if mark.watermark != known.newest[number]:
-            yield f"state: the feed of partition {number} is said to be at {mark.watermark}, not at {known.newest[number]}"
-        if recording.deployments and mark.swept != deployments.timeline.last.number:
-            yield f"state: partition {number} was swept after deployment {mark.swept}, not {deployments.timeline.last.number}"
+        reached = msgspec.json.decode(checkpoint, type=Checkpoint) if checkpoint is not None else Checkpoint()
+        if reached.watermark != known.newest[number]:
+            yield f"state: the watermark of partition {number} is {reached.watermark}, not {known.newest[number]}"
+        last = deployments.timeline.last.number
+        if recording.deployments and reached.swept != last:
+            yield f"state: partition {number} was swept after deployment {reached.swept}, not {last}"
     for ticket, known_ticket in known.tickets.items():
         if ticket not in held:
             yield f"state: {ticket} is not kept"
@@ -53,7 +54,7 @@ def check_state(recording: Recording, known: Truth) -> Iterator[str]:
 
 
 def _progress(changelog: list[Found]) -> Iterator[str]:
-    """How far the feed is said to be never goes back, as long as one worker owns the partition.
+    """The stored progress of the feed never goes back, as long as one worker owns the partition.
 
     The next owner may begin before a checkpoint that the one before it wrote last: it reads that input again.
     """
@@ -85,8 +86,8 @@ def _ticket(ticket: str, held: State, known_ticket: KnownTicket, engine: Engine,
     names = [name for name in Ticket.__init__.__annotations__ if name != "return"]
     # What follows them among the arguments is not stored.
     for (is_, should_be), name in zip(zip(now.head.parts(), must.head.parts(), strict=True), names, strict=False):
-        if name != "fired" and is_ != should_be:
-            yield f"state: {ticket}: {name} is {is_}, the engine says {should_be}"
+        if is_ != should_be:
+            yield f"state: {ticket}: {name} is {is_}, the engine has {should_be}"
     if now.history != must.history or _base(now) != _base(must):
         yield f"state: {ticket} keeps another history than the engine"
     open_ = {(one.commitment, one.state, one.due_at) for one in open_commitments(now)}

@@ -183,7 +183,7 @@ def test_an_effect_of_a_ticket_without_any_event_is_named(sound: Recording) -> N
     stored, effect = first(sound.breaches, lambda one: one.kind is Kind.STARTED)
     other = restated(stored, effect, ticket="desk/nobody", id="another")._replace(key=b"desk/nobody")
 
-    assert any("nobody has told of this ticket" in one for one in objections(sound._replace(breaches=[*sound.breaches, other])))
+    assert any("no event names this ticket" in one for one in objections(sound._replace(breaches=[*sound.breaches, other])))
 
 
 def test_a_retraction_without_cause_or_of_nothing_is_named(sound: Recording) -> None:
@@ -195,7 +195,7 @@ def test_a_retraction_without_cause_or_of_nothing_is_named(sound: Recording) -> 
     others = objections(sound._replace(breaches=instead(sound.breaches, stored, of_nothing)))
 
     assert found.startswith("unexplained: ")
-    assert others[0].startswith("retracted without having been said: ")
+    assert others[0].startswith("retracted without having been emitted: ")
 
 
 def test_a_refusal_that_is_missing_repeated_or_undeserved_is_named(sound: Recording) -> None:
@@ -250,7 +250,7 @@ def test_a_wrong_mark_and_an_offset_that_is_not_committed_are_named(sound: Recor
     (found,) = objections(sound._replace(changelog=instead(sound.changelog, checkpoint, behind)))
     (other,) = objections(sound._replace(committed={**sound.committed, 2: 1}))
 
-    assert found.startswith(f"state: the feed of partition {checkpoint.partition} is said to be at 1, not at ")
+    assert found.startswith(f"state: the watermark of partition {checkpoint.partition} is 1, not ")
     assert other.startswith("offsets: partition 2 is committed up to 1, its end is ")
 
 

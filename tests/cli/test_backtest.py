@@ -14,7 +14,6 @@ from click.testing import CliRunner, Result
 
 from stream.cli.main import main
 from stream.language.policies import load, shipped
-from stream.runtime import backtest
 from stream.runtime.backtest import Backtest
 from stream.runtime.backtest_slice import Slice
 from stream.runtime.outcome_changes import OutcomeChanges
@@ -22,11 +21,11 @@ from stream.sla.engine import Engine
 from stream.sla.events import Event, EventType
 from stream.sla.feed_state import FeedState
 from stream.sla.playback import Playback
-from stream.wire.decode import Tick, decode, read
+from stream.wire.decode import Tick, read
 from stream.wire.effect import decode_effect, encode_effect, encode_event, encode_tick
 from stream.wire.incoming import Incoming
 from stream.wire.instants import format_instant
-from stream.wire.lines import key_of
+from stream.wire.lines import Block
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +84,7 @@ def one_after_the_other(lines: Sequence[bytes], until: int, history: int = 200) 
     playback = Playback(Engine(load([shipped("batoi")]), history=history))
     effects: list[Effect] = []
     for line in lines:
-        record = decode(key_of(line), line, now=None)
+        record = read(line.rstrip(b"\r"))
         if isinstance(record, Incoming):
             effects += playback.event(record.ticket, record.event)
         elif isinstance(record, Tick):
@@ -94,15 +93,21 @@ def one_after_the_other(lines: Sequence[bytes], until: int, history: int = 200) 
     return b"".join(encode_effect(effect) + b"\n" for effect in effects)
 
 
+def in_blocks(lines: Sequence[bytes], size: int = 50) -> list[Block]:
+    """The engine's time goes on from one block to the next."""
+    starts = range(0, len(lines), size)
+    return [Block(start + 1, b"".join(line + b"\n" for line in lines[start : start + size])) for start in starts]
+
+
 def in_slices(count: int, lines: Sequence[bytes], until: int, history: int = 200) -> tuple[bytes, list[tuple[int, str]]]:
-    test = Backtest([Slice(Engine(load([shipped("batoi")]), history=history)) for _ in range(count)])
-    parts = list(test.run(enumerate(lines, start=1), until))
+    engines = [Engine(load([shipped("batoi")]), history=history) for _ in range(count)]
+    test = Backtest([Slice(engine, number=number, of=count) for number, engine in enumerate(engines)], ahead=count - 1)
+    parts = list(test.run(in_blocks(lines), until))
     return b"".join(part.output for part in parts), [(number, why) for part in parts for number, why in part.refusals]
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_any_division_of_the_tickets_gives_the_same_output(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backtest, "CHUNK", 50)  # the engine's time goes on from one chunk to the next
+def test_any_division_of_the_tickets_gives_the_same_output(seed: int) -> None:
     lines, until = feed(seed), START + 5_000 * MINUTE
     plain = one_after_the_other(lines, until)
     assert plain.count(b"commitment.breached") > 10
@@ -112,9 +117,46 @@ def test_any_division_of_the_tickets_gives_the_same_output(seed: int, monkeypatc
     assert in_slices(5, lines, until) == whole
 
 
+SAME = {"type": "ticket.changed", "source": "desk", "fields": {"status": "open"}}
+
+
+def odd_lines() -> list[bytes]:
+    """Valid and invalid lines with the ticket in other forms, in other places, twice, and beside what must be rewritten."""
+    at, later = (format_instant(START + hours * 60 * MINUTE) for hours in (1, 2))
+    bytes_at = at.encode()
+    return [
+        json.dumps(SAME | {"id": "a", "at": at, "ticket": "desk/1"}, indent=None, separators=(" , ", " : ")).encode(),
+        b'{"tick\\u0065t":"desk/2","at":"%s","type":"ticket\\u002echanged","id":"b","source":"desk","fields":{}}' % bytes_at,
+        b'{"ticket":"desk/1","at":"%s","type":"ticket.changed","id":"c","source":"desk","fields":{},"ticket":"desk/3"}'
+        % at.encode(),
+        json.dumps(SAME | {"id": "d", "at": "2025-11-14T23:59:60Z", "ticket": "desk/4"}).encode(),
+        json.dumps(SAME | {"id": "e", "at": at, "ticket": "desk/5", "huge": 10**400}).encode(),
+        json.dumps(SAME | {"id": "f", "at": at, "ticket": "ü/6"}, ensure_ascii=False).encode(),
+        json.dumps(SAME | {"id": "f", "at": at, "ticket": "ü/6"}).encode(),
+        json.dumps(SAME | {"id": "g", "at": at, "ticket": "desk/7", "fields": {"ticket": "desk/1", "status": "x"}}).encode(),
+        json.dumps({"type": "feed.tick", "source": "desk", "at": later, "ticket": "desk/8", "state": "complete"}).encode(),
+        json.dumps(SAME | {"id": "h", "at": at, "ticket": 9}).encode(),
+        b'{"ticket":"desk/9","type":"ticket.changed","id":"i","at":"%s","source":"\xff"}' % bytes_at,
+        b'{"ticket":"\\ud800","type":"ticket.changed"}',
+        b"\t \r",
+        b"[]\r",
+    ]
+
+
 @pytest.mark.parametrize("seed", range(3))
-def test_any_division_confirms_the_same_when_the_feed_is_complete_again(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backtest, "CHUNK", 50)
+def test_odd_lines_get_to_the_slice_of_their_ticket(seed: int) -> None:
+    dice, lines, until = Random(seed), feed(seed), START + 5_000 * MINUTE
+    for line in odd_lines() * 2:
+        lines.insert(dice.randrange(len(lines)), line)
+    whole = in_slices(1, lines, until)
+    assert whole[0] == one_after_the_other(lines, until)
+    assert len(whole[1]) == 18 + 2 * 5
+    for count in (2, 3, 7):
+        assert in_slices(count, lines, until) == whole
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_division_confirms_the_same_when_the_feed_is_complete_again(seed: int) -> None:
     lines, until = feed(seed, states=True), START + 5_000 * MINUTE
     plain = one_after_the_other(lines, until)
     assert plain.count(b'"provisional_reason":"feed_lagging"') > 5
@@ -123,8 +165,7 @@ def test_any_division_confirms_the_same_when_the_feed_is_complete_again(seed: in
     assert in_slices(5, lines, until)[0] == plain
 
 
-def test_events_that_arrive_too_late_are_refused_in_any_slice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backtest, "CHUNK", 50)
+def test_events_that_arrive_too_late_are_refused_in_any_slice() -> None:
     lines, until = feed(1), START + 5_000 * MINUTE
     output, refusals = in_slices(3, lines, until, history=2)
     assert (output, refusals) == in_slices(1, lines, until, history=2)
@@ -145,7 +186,8 @@ def test_another_fact_with_a_known_identity_is_refused_with_its_line() -> None:
     assert text.startswith("conflict: 'desk' has published another event of this ticket with the id 'e1' and seq 0")
 
 
-def test_the_command_writes_the_same_on_one_process_and_on_two(tmp_path: Path) -> None:
+def test_the_command_writes_the_same_on_one_process_and_on_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.wire.lines.BLOCK", 5_000)  # more blocks than are in progress at a time
     lines = feed(3)
     recorded = tmp_path / "recorded.jsonl"
     recorded.write_bytes(b"\n".join(lines) + b"\n")
@@ -226,7 +268,7 @@ def test_a_byte_order_mark_is_not_part_of_the_first_line(tmp_path: Path) -> None
 def outcomes(lines: Sequence[bytes], until: int) -> Outcomes:
     engine = Engine(load([shipped("batoi")]), history=10_000)
     test = Backtest([Slice(engine)])
-    for _ in test.run(enumerate(lines, start=1), until):
+    for _ in test.run(in_blocks(lines), until):
         pass
     return +test.totals().commitments
 
@@ -291,7 +333,7 @@ def test_a_comparison_counts_outcomes_as_a_summary_does(seed: int) -> None:
     lines, until = feed(seed), START + 5_000 * MINUTE
     changes = OutcomeChanges()
     test = Backtest([Slice(Engine(load(["batoi"])))])
-    for part in test.run(enumerate(lines, start=1), until):
+    for part in test.run(in_blocks(lines), until):
         changes.after(map(decode_effect, part.output.splitlines()))
     compared = Counter((one.after.outcome, one.before) for one in changes.cycles() if one.after is not None)
 

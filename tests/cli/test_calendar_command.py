@@ -58,6 +58,19 @@ def test_elapsed_gives_business_and_wall_time(policies: Path) -> None:
     result = run("elapsed", "--policies", policies, "--from", "2026-11-20T16:30", "--to", "2026-11-23T09:30:00.5+05:30")
     assert "business  1:00:00.5\n" in result.stdout
     assert "wall      65:00:00.5\n" in result.stdout
+
+
+def test_people_read_milliseconds_and_programs_everything(policies: Path) -> None:
+    arguments = ("elapsed", "--policies", policies, "--from", "2026-11-20T16:30", "--to", "2026-11-23T09:30:00.123456+05:30")
+
+    shown = run(*arguments).stdout
+
+    assert "to        Mon 2026-11-23 09:30:00.123+05:30  =  2026-11-23T04:00:00.123Z\n" in shown
+    assert "business  1:00:00.123\n" in shown
+    assert json.loads(run(*arguments, "--json").stdout)["to"] == {
+        "local": "2026-11-23T09:30:00.123456+05:30",
+        "utc": "2026-11-23T04:00:00.123456Z",
+    }
     answer = json.loads(
         run("elapsed", "--json", "--policies", policies, "--from", "2026-11-20T16:30", "--to", "2026-11-23T09:30").stdout
     )

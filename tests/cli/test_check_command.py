@@ -76,13 +76,69 @@ def test_json_has_the_same_content(run: Callable[..., Result]) -> None:
     }
 
 
-def test_a_missing_file_is_a_problem_like_any_other(run: Callable[..., Result]) -> None:
-    result = run("nowhere.yaml")
-    assert (result.exit_code, result.output.splitlines()[0]) == (1, "nowhere.yaml:1: cannot be read: No such file or directory")
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("nowhere.yaml", ""),
+        ("stater", ", did you mean `starter`?"),
+        ("stater.yaml", ", did you mean `starter`?"),
+        ("gold.yaml", ", did you mean `good.yaml`?"),
+        ("policies/desk.yaml", ""),
+    ],
+)
+def test_a_file_that_does_not_exist_is_answered_with_the_nearest_and_with_those_that_ship(
+    run: Callable[..., Result], name: str, meant: str
+) -> None:
+    missing = "there is no such file, and no such policy ships with breachwatch"
+    there = "there are: baar, batoi, botpenguin, starter"
+    result = run(name, good=GOOD)
+    assert (result.exit_code, result.output.splitlines()[0]) == (1, f"{name}: {missing}{meant}; {there}")
 
 
-def test_files_are_required(run: Callable[..., Result]) -> None:
-    assert run().exit_code == 2
+def test_a_folder_is_answered_with_a_file_of_it(run: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    assert run("policies").output.startswith("policies: is a folder: name each of its policy files; it has none\n")
+
+    (tmp_path / "policies/desk.yaml").write_text(GOOD)
+    assert run("policies/").output.startswith(
+        "policies: is a folder: name each of its policy files, such as policies/desk.yaml\n"
+    )
+
+
+def test_the_problem_of_a_file_that_does_not_exist_has_no_line_in_json(run: Callable[..., Result]) -> None:
+    assert json.loads(run("--json", "nowhere.yaml").output)["problems"][0]["line"] is None
+
+
+def test_without_files_the_policies_that_the_settings_name_are_checked(
+    run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "good.yaml").write_text(GOOD)
+    (tmp_path / "breachwatch.toml").write_text('policies = ["good.yaml"]\n')
+    assert run().output == "1 policy, 1 commitment, 0 ladders, 0 calendars: 0 errors, 0 warnings\n"
+
+    monkeypatch.setenv("BREACHWATCH_POLICIES", "batoi")
+    assert "5 commitments" in run().output
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        (None, "name the FILES to check, or set policies in breachwatch.toml; `breachwatch init` writes one with a policy"),
+        ('broker = "localhost:9092"', "name the FILES to check"),
+        ("policies = []", "policies: it is empty"),
+        ("policies = [1]", "policies in breachwatch.toml: must be a text"),
+        ("policies =", "breachwatch.toml: is not TOML"),
+    ],
+)
+def test_without_files_and_settings_the_error_states_what_to_do(
+    run: Callable[..., Result], tmp_path: Path, settings: str | None, problem: str
+) -> None:
+    if settings is not None:
+        (tmp_path / "breachwatch.toml").write_text(settings)
+
+    result = run()
+
+    assert (result.exit_code, problem in result.output) == (2, True)
 
 
 BY_REGION = GOOD.replace("always", "{regoin: eu}")

@@ -26,11 +26,26 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_new_project_is_valid_and_its_story_passes(project: Path) -> None:
-    assert _run("check", "--strict", "policies/desk.yaml").exit_code == 0
-    result = _run("test", "stories.yaml")
+    assert _run("check", "--strict").exit_code == 0
+    result = _run("test")
 
     assert (result.exit_code, result.output) == (0, "1 passed, 0 failed, 0 invalid\n")
     assert (project / "breachwatch.toml").exists()
+
+
+def test_a_project_in_another_folder_names_the_commands_that_come_next(tmp_path: Path) -> None:
+    result = _run("init", str(tmp_path / "my desk"))
+
+    assert result.stderr == f"Next: cd '{tmp_path}/my desk'; breachwatch check; breachwatch test\n"
+
+
+def test_without_a_file_of_stories_the_error_states_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    result = _run("test")
+
+    assert result.exit_code == 2
+    assert "there is no stories.yaml in this folder; `breachwatch init` writes one with its policy" in result.output
 
 
 def test_a_project_overwrites_nothing(project: Path) -> None:
@@ -110,4 +125,5 @@ def test_the_shipped_policies_can_be_listed_and_copied() -> None:
     assert [line.split()[0] for line in listed] == shipped_names()
     for name in shipped_names():
         assert _run("policies", "show", name).output == shipped(name).read_text("utf-8")
-    assert "there are: baar, batoi, botpenguin, starter" in _run("policies", "show", "none").output
+    missing = _run("policies", "show", "stater").output
+    assert "ships with breachwatch, did you mean `starter`?; there are: baar, batoi, botpenguin, starter" in missing

@@ -26,7 +26,7 @@ SHELLS = ("console", "sh", "bash")
 FOLLOWED = ("README.md", "docs/start/first-policy.md", "docs/guides/compare-policies.md", "docs/guides/connect-a-helpdesk.md")
 WALKED = [ROOT / "README.md", *sorted((ROOT / "docs/start").glob("*.md")), *sorted((ROOT / "docs/guides").glob("*.md"))]
 PAGES = [*WALKED, *sorted((ROOT / "docs/concepts").glob("*.md")), *sorted((ROOT / "docs/feeds").glob("*.md"))]
-PAGES += [ROOT / "docs/reference" / name for name in ("events.md", "calendars.md", "messages.md", "policy-language.md")]
+PAGES += sorted((ROOT / "docs/reference").glob("*.md"))
 PAGES += sorted((ROOT / "docs/runbooks").glob("*.md"))
 
 NOT_TYPED = {
@@ -150,6 +150,13 @@ def unknown(command: str) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_of_a_page_has_subcommands_and_options_that_exist(page: Path) -> None:
     assert {command: unknown(command) for command in commands(page) if unknown(command)} == {}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_command_of_a_page_takes_a_folder_for_a_policy_file(page: Path) -> None:
+    others = [command for command in commands(page) if not command.startswith("breachwatch test ")]
+
+    assert [command for command in others if re.search(r"--policies[ =]\S+/(\s|$)", command)] == []
 
 
 def test_the_commands_of_pages_are_found_and_their_mistakes_too() -> None:

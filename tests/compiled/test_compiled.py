@@ -93,7 +93,7 @@ def test_a_checkout_uses_it_until_its_source_changes(compiled: Path, tmp_path: P
         source.write("# edited\n")
 
     assert before == "compiled\n"
-    assert run(tmp_path, *show) == "interpreted, because the source has changed since `make compile`\n"
+    assert run(tmp_path, *show) == "interpreted, because the source or the interpreter has changed since `make compile`\n"
 
 
 def test_it_passes_the_tests_of_the_core_and_of_the_wire_and_every_story(compiled: Path) -> None:

@@ -20,7 +20,7 @@ from stream import __version__
 from stream.cli.gateway import command as gateway
 from stream.cli.main import main
 from stream.gateway.feed_definitions import FeedOptions
-from stream.gateway.settings import load_gateway
+from stream.gateway.settings import GatewaySettings, load_gateway
 from stream.language.policies import shipped
 from stream.notify.rules_reader import read_rules
 from stream.notify.settings import NotifySettings
@@ -29,7 +29,8 @@ from stream.observe.pages.site import Answer
 from stream.observe.server import serve
 from stream.runtime.settings import ENTRIES, PREFIX, SettingsError, variable
 from stream.runtime.settings_sources import load
-from stream.runtime.table_settings import Sources
+from stream.runtime.table_settings import Sources, entries
+from stream.writeback.settings import WritebackSettings
 from tests.observability.contract import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -247,6 +248,18 @@ def test_prometheus_scrapes_the_workers_on_their_port_and_sends_alerts_to_the_al
     assert [str(workers["port"])] == SERVICES["worker"]["expose"]
     assert targets["targets"] == ["alertmanager:9093"]
     assert "127.0.0.1:9093:9093" in SERVICES["alertmanager"]["ports"]
+
+
+def test_prometheus_scrapes_every_command_that_serves_metrics_on_its_usual_port() -> None:
+    config = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text("utf-8"))
+    ports = {job["job_name"]: job["dns_sd_configs"][0]["port"] for job in config["scrape_configs"] if "dns_sd_configs" in job}
+
+    assert ports == {
+        "breachwatch": int(ENTRIES["metrics_port"].default or ""),
+        "breachwatch-gateway": int(entries(GatewaySettings)["metrics_port"].default or ""),
+        "breachwatch-notify": NotifySettings().listen.port,
+        "breachwatch-writeback": WritebackSettings(desks=("desk.yaml",)).listen.port,
+    }
 
 
 def test_exemplars_are_kept_because_the_dashboard_shows_them() -> None:

@@ -268,6 +268,14 @@ def test_the_dashboards_show_every_recorded_share() -> None:
     assert all(name in shown for name in RECORDS if "ratio30d" in name)
 
 
+def test_the_panel_of_unsent_effects_turns_red_where_their_alert_begins() -> None:
+    panel = next(panel for _, panel in SHOWN if panel["title"] == "Effects unsent for")
+    alert = next(rule for rule in rules("sla-alerts.yml") if rule.get("alert") == "SLAEffectsNotSent")
+    red = panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]
+
+    assert re.findall(r">\s+(\d+)\s+\)\[5m:15s\]", alert["expr"]) == [str(red["value"])]
+
+
 def test_every_metric_is_on_a_dashboard_or_in_an_alert() -> None:
     used = str(DASHBOARDS) + str(RECORDS) + str(rules("sla-alerts.yml"))
 

@@ -239,6 +239,20 @@ def test_an_address_that_cannot_lead_to_a_ticket_is_refused(wrong: str) -> None:
         ticket_url(wrong)
 
 
+def test_a_spreadsheet_gets_whole_seconds_and_a_program_all_of_them() -> None:
+    found = desk("desk/1")
+    at = found.view.at + 123_456
+    found.rows = (listed("desk/1", due_at=at, paused_since=at, acknowledged_at=at)._replace(left=-59_876_544),)
+    answer = Site(found).answer("/lists/breached", "format=csv", "")
+
+    assert answer is not None
+    (cells,) = csv.DictReader(StringIO(answer.body.decode(), newline=""))
+    assert {cells["due_at"], cells["paused_since"], cells["acknowledged_at"]} == {"2026-11-18T06:00:00Z"}
+    assert cells["seconds_left"] == "-60"
+    (row,) = page(found)["rows"]
+    assert (row["due_at"], row["seconds_left"]) == ("2026-11-18T06:00:00.123456Z", -59.876544)
+
+
 def test_a_spreadsheet_gets_no_formula_from_a_ticket() -> None:
     found = desk("desk/1")
     found.rows = (listed("=1+2", team='say "hi",\nplease', customer="@SUM(A1)", assignee="-kim"),)

@@ -1,7 +1,7 @@
 """One process of a worker: what ``stream.runtime.app`` and Faust do around the code under test, in their order.
 
 A rebalance begins: hold every partition, commit what is finished, join. It ends: forget the tickets of partitions that went,
-read the changelog to where it ends, take over (``stream.runtime.recovery.takeover``), set the positions of the input, go on.
+read the changelog to where it ends, take over (``stream.runtime.takeover``), set the positions of the input, go on.
 Another one may begin at any moment of this; then the take-over under way finds that it is superseded.
 """
 
@@ -20,8 +20,8 @@ from stream.runtime.clock import Clock
 from stream.runtime.partition.commit import WorkerContext
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, epoch_of
 from stream.runtime.recovery.store import SCHEME, Store
-from stream.runtime.recovery.takeover import Assignment, Restored, close, take_over
 from stream.runtime.suspension import SuspensionDetector
+from stream.runtime.takeover import Assignment, Restored, close, take_over
 from stream.sla.engine import Engine
 from tests.simulation.clients import SimulatedClients
 from tests.simulation.consumer import Consumer, Membership
@@ -110,7 +110,7 @@ class WorkerProcess:
         self._world.loop.spawn(self.process, self._guarded(work, *args))
 
     def leave(self) -> None:
-        """As told by SIGTERM: finish, commit, leave the group."""
+        """As after SIGTERM: finish, commit, leave the group."""
         self._stopping = True
         self._rejoin.set()
 
@@ -162,7 +162,7 @@ class WorkerProcess:
             await self.link.ask("group", lambda: self._world.group.leave(member, now()))
         for number in list(self.tasks):
             await close(self.context, self.tasks.pop(number))
-        self._end("told to end", None)
+        self._end("ended in order", None)
 
     async def _hold(self) -> None:
         for task in list(self.tasks.values()):

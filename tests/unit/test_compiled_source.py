@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 import zipfile
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.compiled import FOLDER, OFF, Finder, key, unpack, use
+from stream.compiled import FOLDER, OFF, Finder, _system, key, unpack, use
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +63,16 @@ def test_machine_code_of_this_source_is_found_and_nothing_else(checkout: Path) -
     assert found("stream.sla.other") is None
 
 
+def test_the_lock_of_an_editor_and_a_folder_are_no_source(checkout: Path) -> None:
+    built(checkout)
+    (checkout / "stream/sla/.#engine.py").symlink_to("somebody@somewhere.1234")
+    (checkout / "stream/sla/folder.py").mkdir()
+
+    use(checkout)
+
+    assert len(finders()) == 1
+
+
 @pytest.mark.parametrize("change", ["an edit", "a new file", "a renamed file"])
 def test_machine_code_of_another_source_is_not_used(checkout: Path, change: str) -> None:
     built(checkout)
@@ -84,6 +95,52 @@ def test_machine_code_of_another_interpreter_is_not_used(checkout: Path, monkeyp
 
     use(checkout)
 
+    assert finders() == []
+
+
+@pytest.mark.parametrize("system", ["aarch64 glibc 2.36", "x86_64 glibc 2.31"])
+def test_machine_code_of_another_system_is_not_used(checkout: Path, monkeypatch: pytest.MonkeyPatch, system: str) -> None:
+    built(checkout)
+    monkeypatch.setattr("stream.compiled._system", lambda: system)
+
+    use(checkout)
+
+    assert finders() == []
+
+
+def test_the_system_names_processor_and_c_library() -> None:
+    assert os.uname().machine in _system()
+    if sys.platform == "linux" and "gnu" in SUFFIX:
+        assert "glibc" in _system()
+
+
+def test_a_build_that_was_interrupted_is_not_used(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built(checkout)
+    (checkout / "stream/sla/engine.py").write_text("ANSWER = 2\n", "utf-8")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(zipfile.ZipFile, "extractall", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            built(checkout)
+    use(checkout)
+    assert finders() == []
+
+    folder = built(checkout)
+    assert [*(checkout / FOLDER).iterdir()] == [folder]
+
+
+def test_a_wheel_without_machine_code_is_refused(checkout: Path) -> None:
+    wheel = checkout / "plain.whl"
+    with zipfile.ZipFile(wheel, "w") as content:
+        content.writestr("stream/sla/engine.py", b"")
+
+    with pytest.raises(ValueError, match="no machine code"):
+        unpack(wheel, checkout, checkout)
+
+    use(checkout)
     assert finders() == []
 
 

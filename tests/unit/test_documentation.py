@@ -62,7 +62,31 @@ def test_the_page_of_settings_has_every_setting_with_its_flag_variable_default_a
 
     for name, entry in ENTRIES.items():
         default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
-        assert f"| `{name}` | `{flag(name)}` | `{variable(name)}` | {default} | {entry.help} |" in page
+        assert f"| `{name}` | `{flag(name)}` | `{variable(name)}` | {default} | " in page
+        assert f" | {entry.help} |" in page
+
+
+def test_the_page_of_settings_has_the_bounds_that_a_worker_enforces() -> None:
+    page = (DOCS / "reference/settings.md").read_text("utf-8")
+
+    assert "| `grace` | `--grace` | `BREACHWATCH_GRACE` | `200ms` | 0s to 1m | " in page
+    assert "| `partitions` | `--partitions` | `BREACHWATCH_PARTITIONS` | `4` | 1 to 4096 | " in page
+    assert "| `token` | `--token` | `BREACHWATCH_TOKEN` | none | none, or at least 16 ASCII" in page
+    assert "| `tls` | `--tls` | `BREACHWATCH_TLS` | `no` | `yes` or `no` | " in page
+    assert "| `every` | `--every` | `BREACHWATCH_PULL_EVERY` | `60s` | 1s to 1h | " in page
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "| `--late / --no-late` |  | Show only effects that correct the past, or leave them out. |",
+        "| `--clock [wall\\|event]` | `wall` | Setting 'clock' of the workers. |",
+        "| `--seconds FLOAT RANGE` | `40` | How long the feed takes. [1 to 600] |",
+        "| `--limit INTEGER RANGE` | `20` | Number of dead letters to list. [at least 0] |",
+    ],
+)
+def test_the_page_of_commands_has_every_name_value_and_bound_of_an_option(row: str) -> None:
+    assert row in (DOCS / "reference/cli.md").read_text("utf-8").splitlines()
 
 
 @pytest.mark.parametrize("name", [*Kind, *EVENT_TYPES, ERASURE, *WireEffect.__struct_fields__])

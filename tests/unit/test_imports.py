@@ -1,17 +1,28 @@
-"""No module of the package imports itself by way of others, not even for types alone."""
+"""No module imports itself by way of others, and the documentation shows the layers that import-linter enforces."""
 
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parents[2] / "stream"
+
+
+def statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """All statements within; expressions, of which there are ten times as many, have none."""
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(inner, ast.stmt):
+            yield inner
+        if not isinstance(inner, ast.expr):
+            yield from statements(inner)
 
 
 def imports(root: Path) -> dict[str, set[str]]:
@@ -22,7 +33,7 @@ def imports(root: Path) -> dict[str, set[str]]:
         files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
     graph: dict[str, set[str]] = {module: set() for module in files}
     for module, file in files.items():
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        for node in statements(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Import):
                 graph[module].update(name.name for name in node.names)
             elif isinstance(node, ast.ImportFrom):
@@ -84,3 +95,30 @@ def test_a_circle_is_found_however_it_is_imported_and_its_path_is_given(tmp_path
 
 def test_two_paths_to_one_module_are_not_a_circle() -> None:
     assert circle({"top": {"left", "right"}, "left": {"bottom"}, "right": {"bottom"}, "bottom": set()}) == []
+
+
+def layers() -> list[set[str]]:
+    """The folders of each layer that import-linter enforces, the highest first."""
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf-8"))
+    (contract,) = [each for each in project["tool"]["importlinter"]["contracts"] if each.get("exhaustive")]
+    return [set(layer.split(" | ")) for layer in contract["layers"]]
+
+
+def folders_of_the_table(page: str) -> list[str]:
+    """The folders of ``stream/`` in the first column of a table, in order."""
+    rows = re.findall(r"^\| (`stream/.+?) \|", (ROOT.parent / page).read_text("utf-8"), re.MULTILINE)
+    return [folder for row in rows for folder in re.findall(r"`stream/(\w+)/`", row)]
+
+
+def test_the_architecture_lists_the_folders_in_the_order_of_the_layers() -> None:
+    listed = folders_of_the_table("docs/internals/architecture.md")
+    numbers = {folder: number for number, layer in enumerate(layers()) for folder in layer}
+
+    assert sorted(listed) == sorted(numbers)
+    assert [numbers[folder] for folder in listed] == sorted(numbers.values(), reverse=True)
+
+
+def test_the_readme_lists_every_folder() -> None:
+    folders = {"policies"}.union(*layers())
+
+    assert sorted(folders_of_the_table("README.md")) == sorted(folders)

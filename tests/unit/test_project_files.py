@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -55,6 +56,39 @@ def test_the_source_distribution_holds_what_a_build_needs(built: dict[str, set[s
         "sdist"
     ]
     assert "schemas/ticket-event.v1.json" in built["sdist"]
+
+
+def test_the_source_distribution_holds_what_a_packager_tests_it_with(built: dict[str, set[str]]) -> None:
+    tests = {str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("*.py")}
+
+    assert tests | {"Makefile", "requirements.lock", "grafana/build.py", "docs/build.py"} <= built["sdist"]
+    assert not any("node_modules" in name or name.startswith((".venv", ".git/")) for name in built["sdist"])
+
+
+PERMISSIVE = re.compile(r"MIT|BSD|Apache|MPL|Mozilla|PSF|Python Software Foundation|Repoze|ISC", re.IGNORECASE)
+"""``MPL`` asks for the source of its own files only."""
+
+
+def licence(name: str) -> str:
+    found = importlib.metadata.metadata(name)
+    values = [value for key in ("License-Expression", "License", "Classifier") for value in found.get_all(key) or ()]
+    return "; ".join(value for value in values if not value.partition(" :: ")[2] or value.startswith("License ::"))
+
+
+def test_no_dependency_of_a_worker_restricts_what_it_is_used_for() -> None:
+    found, left = dict[str, str](), [re.split(r"[\[<>=!~ ;]", entry)[0] for entry in PROJECT["project"]["dependencies"]]
+    while left:
+        name = left.pop()
+        if name in found:
+            continue
+        found[name] = licence(name)
+        for entry in importlib.metadata.requires(name) or ():
+            required, _, condition = entry.partition(";")
+            if not condition:
+                left.append(re.split(r"[\[<>=!~ (]", required.strip())[0])
+
+    assert len(found) > 20
+    assert {name: text for name, text in found.items() if not PERMISSIVE.search(text)} == {}
 
 
 def test_the_lock_pins_every_dependency_with_hashes_and_names_no_registry() -> None:
@@ -124,3 +158,18 @@ def test_the_newest_release_of_the_changelog_is_the_version_of_the_package() -> 
 
     releases = re.findall(r"^## \[?(\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert releases[0] == __version__
+
+
+def test_every_generated_file_of_the_attributes_exists() -> None:
+    lines = (ROOT / ".gitattributes").read_text("utf-8").splitlines()
+    generated = [line.split()[0] for line in lines if line.endswith(" linguist-generated")]
+
+    assert len(generated) > 5
+    assert [pattern for pattern in generated if not any(ROOT.glob(pattern))] == []
+
+
+def test_the_folders_of_the_unit_tests_have_the_names_of_those_of_the_code() -> None:
+    folders = {path.parent.relative_to(ROOT / "tests/unit") for path in (ROOT / "tests/unit").rglob("test_*.py")}
+
+    assert len(folders) > 20
+    assert [str(folder) for folder in sorted(folders) if not (ROOT / "stream" / folder).is_dir()] == []

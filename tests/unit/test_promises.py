@@ -4,6 +4,7 @@ out."""
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,11 @@ def rows(body: str, width: int) -> list[list[str]]:
     """The cells of the tables with that many columns, without their heads."""
     lines = [line.strip("| ").split(" | ") for line in body.splitlines() if line.startswith("| ")]
     return [line for line in lines if len(line) == width and line[0] not in {"promise", "complaint"}]
+
+
+@cache
+def policy_file(file: str) -> object:
+    return read_document(ROOT / file).data
 
 
 def stories_in(file: str) -> set[str]:
@@ -51,7 +57,7 @@ def follow(data: object, path: str) -> object:
 
 @pytest.mark.parametrize(("policy", "line"), sorted(set(LINES)))
 def test_every_policy_line_exists(policy: str, line: str) -> None:
-    data = read_document(ROOT / policy).data
+    data = policy_file(policy)
     assert isinstance(data, dict)
     inside = data if line.startswith(("calendars.", "metrics.")) else data["policies"][0]
     assert follow(inside, line) is not None

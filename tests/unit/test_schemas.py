@@ -23,7 +23,7 @@ from stream.wire.instants import parse_instant
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "schemas" / "examples"
 OBVIOUS = {"partition", "offset", "actor", "kind", "type"}
-"""Keys of which the name, or the description of the struct, says enough."""
+"""Keys of which the name, or the description of the struct, suffices."""
 CONTRACTS = ("ticket-event", "sla-effect", "rejected-event", "feed-rejected")
 NOW = parse_instant("2026-03-10T00:00:00Z")
 
@@ -169,3 +169,11 @@ def test_the_examples_shown_in_the_documentation_are_the_files() -> None:
 
     assert len(shown) == page.count("```json")
     assert [path for path, text in shown if (ROOT / path).read_text() != text] == []
+
+
+def test_the_format_of_an_instant_is_checked() -> None:
+    """It is not without the package that checks it."""
+    instant = Draft202012Validator({"format": "date-time"}, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+    assert instant.is_valid("2026-11-30T10:00:00Z")
+    assert not instant.is_valid("yesterday")

@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from stream import __version__
+from stream.compiled import is_compiled
 from stream.language.releases import data_releases
 from stream.observe.metrics import catalogue as names
 from stream.observe.metrics.labels import priorities
@@ -90,6 +91,7 @@ def _families(policies: PolicySet, known: tuple[str, float] | None, app_id: str)
         found[names.POLICIES].add_metric((known[0],), known[1])
     found[names.DELAY_OBJECTIVE].add_metric((), DETECTION_OBJECTIVE)
     about = {"version": __version__, "app_id": app_id, **data_releases()}
+    about["hot_path"] = "compiled" if is_compiled() else "interpreted"
     found[names.BUILD].add_metric([about[label] for label in names.BUILD.labels], 1)
     return list(found.values())
 

@@ -14,7 +14,7 @@ import orjson
 from stream.observe.pages.lists import ListPart, ListRow
 from stream.observe.pages.pages_json import ticket_address
 from stream.observe.pages.phrasing import when
-from stream.wire.instants import format_instant, parse_instant
+from stream.wire.instants import NO_END, format_instant, parse_instant
 
 if TYPE_CHECKING:
     from stream.observe.pages.lists import ListQuery, ListView
@@ -77,12 +77,15 @@ def as_json(view: ListView, links: TicketLinks) -> bytes:
 
 
 def as_csv(view: ListView, links: TicketLinks) -> bytes:
-    """Return the rows with a heading, for a spreadsheet: what it would take for a formula begins with an apostrophe."""
+    """Return the rows with a heading, for a spreadsheet: what it would take for a formula begins with an apostrophe.
+
+    Instants and lengths are in whole seconds, as on the page.
+    """
     text = StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([*_Row.__struct_fields__, "url"])
     for row in view.rows:
-        plain = _plain(row) | {"notify": ", ".join(row.notify)}
+        plain = _plain(_in_seconds(row)) | {"notify": ", ".join(row.notify)}
         cells = [*plain.values(), links.url(row.ticket)]
         writer.writerow([_FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell for cell in cells])
     return text.getvalue().encode()
@@ -97,7 +100,7 @@ def read_part(worker: str, body: bytes) -> ListPart:
             row.state,
             row.policy,
             row.commitment,
-            None if row.due_at is None else parse_instant(row.due_at),
+            None if row.due_at is None else parse_instant(row.due_at, NO_END),
             None if row.seconds_left is None else round(row.seconds_left * 1e6),
             None if row.paused_since is None else parse_instant(row.paused_since),
             row.priority,
@@ -120,6 +123,12 @@ def read_part(worker: str, body: bytes) -> ListPart:
     return ListPart(worker, parse_instant(page.at), tuple(rows), page.matching, page.tickets, page.complete)
 
 
+def _in_seconds(row: ListRow) -> ListRow:
+    """The row with its instants and lengths rounded down to seconds."""
+    micros = {name: getattr(row, name) for name in ("due_at", "left", "paused_since", "acknowledged_at")}
+    return row._replace(**{name: value - value % 1_000_000 for name, value in micros.items() if value is not None})
+
+
 def _plain(row: ListRow) -> dict[str, Any]:
     return {
         "ticket": row.ticket,
@@ -127,7 +136,7 @@ def _plain(row: ListRow) -> dict[str, Any]:
         "policy": row.policy,
         "commitment": row.commitment,
         "due_at": None if row.due_at is None else format_instant(row.due_at),
-        "seconds_left": None if row.left is None else row.left / 1e6,
+        "seconds_left": None if row.left is None else row.left // 1_000_000 if row.left % 1_000_000 == 0 else row.left / 1e6,
         "paused_since": None if row.paused_since is None else format_instant(row.paused_since),
         "priority": row.priority,
         "team": row.team,

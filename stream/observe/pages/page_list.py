@@ -10,6 +10,7 @@ from stream.observe.pages.lists import FILTERS, TITLES
 from stream.observe.pages.page_worker import clock, masthead
 from stream.observe.pages.pages_json import ticket_address
 from stream.observe.pages.phrasing import left
+from stream.wire.counting import many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,7 +65,7 @@ def render(view: ListView, links: TicketLinks) -> bytes:
 def _count(view: ListView) -> str:
     shown, matching = len(view.rows), view.matching
     first = f"{shown:,} of {matching:,}" if shown < matching else f"{matching:,}"
-    return f"{first} {'entry' if matching == 1 else 'entries'}, {view.tickets:,} tickets in the list."
+    return f"{first} {'entry' if matching == 1 else 'entries'}, {many(view.tickets, 'ticket')} in the list."
 
 
 def _formats(query: ListQuery) -> list[Html]:

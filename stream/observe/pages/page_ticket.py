@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stream.observe.pages.html import Html, document, pairs, row, table, tag
-from stream.observe.pages.page_worker import clock, masthead
+from stream.observe.pages.page_worker import masthead
 from stream.observe.pages.phrasing import (
     SHOWN_BY_SPANS,
     by,
@@ -29,6 +29,7 @@ from stream.observe.pages.reasons import reasons_of
 from stream.sla.effects import TIMER, Kind
 from stream.sla.erasure import ERASED
 from stream.sla.explain.explanation import Outcome, SpanKind
+from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,7 @@ def render(view: TicketView, url: str | None = None) -> bytes:
         view.ticket,
         masthead(),
         tag("h1", view.ticket),
-        tag("p", "As of ", clock(whole, zone), f", partition {view.partition}", class_="dim"),
+        tag("p", "As of ", _clock(whole, zone), f", partition {view.partition}", class_="dim"),
         *(() if url is None else (tag("p", tag("a", "open in helpdesk", href=url)),)),
         *(tag("p", text, class_="warn") for text in _cautions(view, zone)),
         tag("h2", "Fields"),
@@ -77,7 +78,7 @@ def render(view: TicketView, url: str | None = None) -> bytes:
 
 
 def _erased(view: TicketView) -> bytes:
-    since = None if view.gone_since is None else clock(view.gone_since, "UTC")
+    since = None if view.gone_since is None else _clock(view.gone_since, "UTC")
     return document(
         view.ticket,
         masthead(),
@@ -121,13 +122,18 @@ def _words(reason: ProvisionalReason) -> str:
 
 
 def _due(deadline: Deadline) -> str:
-    return due(deadline, deadline.timezone) if deadline.due is None else clock(deadline.due, deadline.timezone)
+    return due(deadline, deadline.timezone) if deadline.due is None else _clock(deadline.due, deadline.timezone)
 
 
 def _left(deadline: Deadline, explanation: Explanation) -> str:
     if deadline.verdict is not Outcome.PENDING or deadline.due is None:
         return ""
     return left(deadline.due - explanation.until)
+
+
+def _clock(instant: int, zone: str) -> Html:
+    """Return an instant as text, with its exact form for programs."""
+    return tag("time", when(instant, zone), datetime=format_instant(instant))
 
 
 def _length(micros: int) -> Html:
@@ -174,16 +180,16 @@ def _acknowledged(deadline: Deadline) -> str:
     """Of a level that is not raised it is empty."""
     acknowledged = deadline.acknowledged
     if acknowledged is not None:
-        return tag("span", clock(acknowledged.at, deadline.timezone), by(acknowledged))
+        return tag("span", _clock(acknowledged.at, deadline.timezone), by(acknowledged))
     return "no" if deadline.verdict is Outcome.RAISED else ""
 
 
 def _released(deadline: Deadline) -> str:
     released = deadline.released
     if released is not None:
-        return tag("span", clock(released.at, deadline.timezone), release_reason(released))
+        return tag("span", _clock(released.at, deadline.timezone), release_reason(released))
     if deadline.monitored_until is not None:
-        return tag("span", "monitored until ", clock(deadline.monitored_until, deadline.timezone))
+        return tag("span", "monitored until ", _clock(deadline.monitored_until, deadline.timezone))
     return "no" if deadline.verdict is Outcome.RAISED else ""
 
 
@@ -195,7 +201,7 @@ def _why(deadline: Deadline) -> Html:
         ("Policy", f"{deadline.policy} version {deadline.policy_version}"),
         ("Calendar", f"{deadline.calendar} ({zone}){dated}"),
         ("Target", target(deadline)),
-        ("Started", clock(deadline.began, zone)),
+        ("Started", _clock(deadline.began, zone)),
         ("Due", _due(deadline)),
     ]
     if deadline.ladder:
@@ -205,7 +211,7 @@ def _why(deadline: Deadline) -> Html:
     if deadline.terms:
         entries.append(("Terms", terms(deadline)))
     if deadline.ended is not None:
-        entries.append(("Ended", clock(deadline.ended, zone)))
+        entries.append(("Ended", _clock(deadline.ended, zone)))
     entries.append(("Counted", f"{length(deadline.elapsed)}, paused {length(deadline.paused)}"))
     if deadline.reason is not None:
         entries.append(("Reason", deadline.reason.replace("_", " ")))
@@ -232,8 +238,8 @@ def _history(deadline: Deadline) -> Iterator[Html]:
 
 def _span(span: Span, zone: str) -> Html:
     cells = (
-        clock(span.start, zone),
-        clock(span.end, zone),
+        _clock(span.start, zone),
+        _clock(span.end, zone),
         _length(span.wall),
         _length(span.counted) if span.counted else "",
         f"will be {span.kind}" if span.expected else span.kind.replace("_", " "),
@@ -256,4 +262,4 @@ def _moment(moment: Moment, zone: str) -> Html:
     if moment.cause != TIMER:
         reason += f" ({cause(moment.cause)})"
     what = f"will be {name}" if moment.expected else tag("strong", name)
-    return row(_SPANS, (clock(moment.at, zone), "", "", "", what, reason), "moment ahead" if moment.expected else "moment")
+    return row(_SPANS, (_clock(moment.at, zone), "", "", "", what, reason), "moment ahead" if moment.expected else "moment")

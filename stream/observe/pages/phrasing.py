@@ -145,19 +145,26 @@ def cause(text: str) -> str:
 
 
 def when(instant: int, zone: str) -> str:
-    """Return an instant as local time in an IANA zone."""
+    """Return an instant as local time in an IANA zone, rounded down to milliseconds."""
     moment = (EPOCH + timedelta(microseconds=instant)).astimezone(read_tzinfo(zone))
-    time = f"{moment:%H:%M:%S}" if instant % 60_000_000 else f"{moment:%H:%M}"
-    fraction = f".{moment.microsecond:06}".rstrip("0") if moment.microsecond else ""
+    time = f"{moment:%H:%M:%S}" if instant % 60_000_000 >= 1_000 else f"{moment:%H:%M}"
+    fraction = milliseconds(moment.microsecond)
     return f"{moment:%a %Y-%m-%d} {time}{fraction} {moment:%Z}"
 
 
 def length(micros: int) -> str:
-    """Return hours, minutes and seconds: ``26:30:00``. There are two kinds of day, so days are not used."""
+    """Return hours, minutes and seconds: ``26:30:00``, rounded down to milliseconds.
+
+    There are two kinds of day, so days are not used.
+    """
     seconds, rest = divmod(micros, 1_000_000)
     minutes, second = divmod(seconds, 60)
-    fraction = f".{rest:06}".rstrip("0") if rest else ""
-    return f"{minutes // 60}:{minutes % 60:02}:{second:02}{fraction}"
+    return f"{minutes // 60}:{minutes % 60:02}:{second:02}{milliseconds(rest)}"
+
+
+def milliseconds(micros: int) -> str:
+    """Return the milliseconds of a second as ``.5`` or ``.483``; empty if there are none."""
+    return f".{micros // 1_000:03}".rstrip("0.")
 
 
 def left(micros: int) -> str:

@@ -37,6 +37,8 @@ _HTML: Final = "text/html; charset=utf-8"
 _CSV: Final = "text/csv; charset=utf-8"
 _TICKETS: Final = "/tickets"
 _LISTS: Final = "/lists/"
+_RETRY_AFTER: Final = "2"
+"""Seconds."""
 # A page shows customer data as of now, so it must not be cached, and its address must not be sent to other sites.
 _ALWAYS: Final = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"), ("Vary", "Accept"))
 # Partition numbers in the parameters `asked` and `for`, which only other workers send.
@@ -122,11 +124,8 @@ class Site:
                 found = self._ticket(ticket, asked, as_json)
             # Outside of the limits, as for lists.
             return found if isinstance(found, Answer) else self._elsewhere(ticket, found, as_json)
-        except UnavailableError as reason:
-            return _problem(as_json, HTTPStatus.SERVICE_UNAVAILABLE, f"Not available now: {reason}.", ("Retry-After", "2"))
-        except TooManyRequestsError as reason:
-            status = HTTPStatus.TOO_MANY_REQUESTS if reason.rate else HTTPStatus.SERVICE_UNAVAILABLE
-            return _problem(as_json, status, f"Not available now: {reason}.", ("Retry-After", str(reason.wait)))
+        except (UnavailableError, TooManyRequestsError) as reason:
+            return _unavailable(as_json, reason)
 
     def _list_page(self, name: str, asked: dict[str, str], as_json: bool) -> Answer | None:
         if name not in TITLES:
@@ -141,11 +140,8 @@ class Site:
             # Outside of the limits: while others are awaited nothing is done here, and they have limits of their own.
             others = () if asked.get(SCOPE) == OWN or self._neighbours is None else self._view.neighbours()
             parts, missing = self._neighbours.ask(others, query) if others and self._neighbours else ([], [])
-        except UnavailableError as reason:
-            return _problem(as_json, HTTPStatus.SERVICE_UNAVAILABLE, f"Not available now: {reason}.", ("Retry-After", "2"))
-        except TooManyRequestsError as reason:
-            status = HTTPStatus.TOO_MANY_REQUESTS if reason.rate else HTTPStatus.SERVICE_UNAVAILABLE
-            return _problem(as_json, status, f"Not available now: {reason}.", ("Retry-After", str(reason.wait)))
+        except (UnavailableError, TooManyRequestsError) as reason:
+            return _unavailable(as_json, reason)
         view = merged(query, [part, *parts], missing)
         if asked.get("format") == "csv":
             file = ("Content-Disposition", f'attachment; filename="{name}.csv"')
@@ -163,7 +159,7 @@ class Site:
         except RefusedPreviewError as reason:
             return _problem(True, HTTPStatus.CONFLICT, f"Not counted: {reason}.")
         except UnavailableError as reason:
-            return _problem(True, HTTPStatus.SERVICE_UNAVAILABLE, f"Not available now: {reason}.", ("Retry-After", "2"))
+            return _unavailable(True, reason)
         finally:
             self._previewing.release()
 
@@ -198,8 +194,16 @@ class Site:
                 f"joined yet, or it advertises the same address as this worker (setting 'advertise'). The log line "
                 f"'ready: ... partitions' of each worker names its partitions."
             )
-            return _problem(as_json, HTTPStatus.SERVICE_UNAVAILABLE, text, ("Retry-After", "2"))
+            return _problem(as_json, HTTPStatus.SERVICE_UNAVAILABLE, text, ("Retry-After", _RETRY_AFTER))
         return _problem(as_json, HTTPStatus.NOT_FOUND, f"Unknown ticket {ticket!r}: it is in none of the partitions.")
+
+
+def _unavailable(as_json: bool, reason: UnavailableError | TooManyRequestsError) -> Answer:
+    """The answer while the page cannot be made, with the time after which to ask again."""
+    status, wait = HTTPStatus.SERVICE_UNAVAILABLE, _RETRY_AFTER
+    if isinstance(reason, TooManyRequestsError):
+        status, wait = HTTPStatus.TOO_MANY_REQUESTS if reason.rate else status, str(reason.wait)
+    return _problem(as_json, status, f"Not available now: {reason}.", ("Retry-After", wait))
 
 
 def _numbers(text: str) -> frozenset[int]:

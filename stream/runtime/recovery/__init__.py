@@ -1,1 +1,1 @@
-"""Durable state, and how a worker takes a partition over."""
+"""What is durable of a partition: store, changelog, checkpoints and outputs; and backups, restoring, rebuilding, moving."""

@@ -26,6 +26,7 @@ from stream.runtime.kafka.topic_admin import admin_client, metadata
 from stream.runtime.recovery.backup_file import Deployment, Event, Head, Partition, Stored, Ticket
 from stream.runtime.recovery.checkpoint import encode_checkpoint
 from stream.runtime.recovery.cluster import reading, stored_partitions
+from stream.wire.counting import many
 from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:
@@ -76,11 +77,11 @@ async def back_up(cluster: Cluster, output: BackupWriter, now: int, report: Call
         async for record in records_between(consumer, spans):  # 4
             output.add(Event(record.partition, record.key, record.value))
             events += 1
-        report(f"{events:,} events that are not in the tickets yet")
+        report(f"{many(events, 'event')} not in the tickets yet")
         log = await PolicyLog(cluster.client, topics).read()  # 5
         for number, value in log.values.items():
             output.add(Deployment(number, log.log.entries[number].appended, value))
-        report(f"{len(log.values):,} deployments")
+        report(many(len(log.values), "deployment"))
         for name in optional:  # 6
             if name != topics.feed_state:
                 await _store(cluster, consumer, name, output)
@@ -103,7 +104,7 @@ async def _partitions(
         for key, state in stored.tickets.items():
             output.add(Ticket(key, state))
         tickets += len(stored.tickets)
-        report(f"{tickets:,} tickets of {number + 1} of {partitions} partitions")
+        report(f"{many(tickets, 'ticket')} of {number + 1} of {many(partitions, 'partition')}")
     return known
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from stream import __version__
+from stream.wire.counting import many
 from stream.wire.forms import check_form
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def read_backup(path: Path) -> Iterator[Line]:
                 if isinstance(line, End):
                     # What follows is read as well: gzip has a checksum at the end.
                     if (line.lines, line.digest) != (count, digest.hexdigest()) or next(lines, None) is not None:
-                        raise BackupError(f"{path}: it was changed: its {count:,} lines are not those that were written")
+                        raise BackupError(f"{path}: it was changed after it was written ({many(count, 'line')})")
                     return
                 digest.update(data)
                 count += 1
@@ -142,8 +143,8 @@ def read_backup(path: Path) -> Iterator[Line]:
     except (ValueError, RecursionError, gzip.BadGzipFile, zlib.error) as error:
         raise BackupError(f"{path}:{count + 1}: not a line of a backup: {error}") from error
     except EOFError as error:
-        raise BackupError(f"{path}: it was cut short after {count:,} lines") from error
-    raise BackupError(f"{path}: it was cut short after {count:,} lines")
+        raise BackupError(f"{path}: it was cut short after {many(count, 'line')}") from error
+    raise BackupError(f"{path}: it was cut short after {many(count, 'line')}")
 
 
 class Summary(msgspec.Struct):

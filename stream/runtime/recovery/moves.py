@@ -10,6 +10,7 @@ import msgspec
 from aiokafka.partitioner import murmur2
 
 from stream.runtime.recovery.checkpoint import Checkpoint, Gap, with_gap
+from stream.wire.counting import many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,9 +58,9 @@ def moves(found: Mapping[int, StoredPartition], before: int, after: int) -> Move
                 astray.append(key)
     if astray:
         raise RepartitionError(
-            f"{len(astray)} tickets, such as {astray[0].decode('utf-8', 'replace')!r}, are not in the partition of their key: "
-            "the publisher does not choose partitions by Kafka's rule (murmur2 of the key), so nobody knows where they belong; "
-            "let it publish to the partitions from before, or start with a new --app-id"
+            f"{many(len(astray), 'ticket')}, such as {astray[0].decode('utf-8', 'replace')!r}, not in the partition of the "
+            "key: the publisher does not choose partitions by Kafka's rule (murmur2 of the key), so nobody knows where they "
+            "belong; let it publish to the partitions from before, or start with a new --app-id"
         )
     return plan
 

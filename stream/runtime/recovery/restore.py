@@ -36,6 +36,7 @@ from stream.runtime.kafka.transport import Record, write
 from stream.runtime.recovery.backup_file import BackupError, Deployment, Event, Partition, Stored, Ticket, read_backup, verified
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint, decode_checkpoint, encode_checkpoint
 from stream.runtime.recovery.cluster import commit, reading, running_workers
+from stream.wire.counting import many
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +129,7 @@ async def restore(cluster: Cluster, path: Path, planned: Plan, report: Callable[
     if planned.deploys:
         values = {line.number: (line.record, line.appended) for line in read_backup(path) if isinstance(line, Deployment)}
         await PolicyLog(cluster.client, topics).restore(appendable(values))  # 4
-        report(f"{len(values):,} deployments")
+        report(many(len(values), "deployment"))
     async with AIOKafkaProducer(**cluster.client, acks="all", enable_idempotence=True, max_request_size=4_194_304) as producer:
         for number in numbers:  # 5
             await write(producer, topics.changelog, number, [_checkpoint(Checkpoint(restoring=True), 1)])
@@ -160,7 +161,7 @@ async def _write_lines(
         if len(together) >= _TOGETHER:
             await write(producer, topic, partition, together)
             together.clear()
-            report(f"{tickets:,} of {planned.summary.tickets:,} tickets")
+            report(f"{tickets:,} of {many(planned.summary.tickets, 'ticket')}")
 
     for line in read_backup(path):
         match line:
@@ -178,7 +179,7 @@ async def _write_lines(
                 await put(optional[topic], 0, Record(key, value, []))
     for (topic, partition), records in waiting.items():
         await write(producer, topic, partition, records)
-    report(f"{tickets:,} tickets, {events:,} events")
+    report(f"{many(tickets, 'ticket')}, {many(events, 'event')}")
     return epochs
 
 

@@ -254,7 +254,7 @@ def _add_rare(commitments: list[CommitmentState], warned: dict[int, tuple[str, .
     for number, (revision, *adjustment) in rare.items():
         commitment_state = commitments[number]
         commitment_state.revision = 0 if revision is None else commitment_state.effective_from + revision
-        adjusted = Adjustment(*adjustment)  # type: ignore[arg-type]
+        adjusted = Adjustment(*adjustment)  # type: ignore[arg-type]  # the layout has them in order
         commitment_state.adjustment = None if adjusted == NOT_ADJUSTED else adjusted
 
 

@@ -5,7 +5,17 @@ It follows from the ticket and from the policies that judge it. The first of the
 1. A ticket that was erased, deleted or merged has none.
 2. What was promised and is not any more was withdrawn by a deployment, or has ceased to apply.
 3. Where no policy applies, the *nearest* one is that with the fewest conditions that do not hold; of several, the first.
-4. Each commitment of the policy that applies has a reason of its own, unless it has a deadline or is decided.
+4. Each commitment of the policy that applies has a reason of its own, unless it has a deadline or is decided. It follows from
+   its stopwatch:
+
+   a. It was promised in this run of the stopwatch: no target, a pause, or a calendar that does not open. Cancelled by its
+      metric, that is the reason.
+   b. The stopwatch runs or is paused, and nothing was promised on it: when it began, another version of the policies was in
+      force, or a part of ``when`` did not hold.
+   c. A part of ``when`` does not hold now.
+   d. The stopwatch has stopped, or was cancelled, before anything was promised.
+   e. The stopwatch has not started: it waits for a date, for the event that opens the ticket, for events that were not kept, or
+      for those that start its metric.
 """
 
 from __future__ import annotations
@@ -86,8 +96,7 @@ class WithoutDeadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fields: tuple[tuple[str, str], ...] = ()
     """The ticket's values of the fields that the condition reads."""
     since: int | None = None
-    """The instant at which the ticket was erased, deleted or merged, or from which the version of the policy holds (epoch
-    microseconds)."""
+    """When the ticket was erased, deleted or merged, or from when on the version of the policy holds (epoch microseconds)."""
 
 
 def without_deadline(ticket: Ticket, policies: PolicySet) -> tuple[WithoutDeadline, ...]:
@@ -134,10 +143,11 @@ def _no_policy(fields: Fields, policies: list[Policy]) -> WithoutDeadline:
 
 
 def _commitment(ticket: Ticket, policies: PolicySet, policy: Policy, commitment: Commitment) -> WithoutDeadline | None:
-    """Rule 4. ``None``: it has a deadline, or is decided."""
+    """Rule 4, its parts in their order. ``None``: it has a deadline, or is decided."""
     row, fields = commitment.metric.name, ticket.fields
     watch, state = ticket.watches.get(row), ticket.commitments.get(commitment.name)
     phase = IDLE if watch is None else watch.phase
+    # a
     if watch is not None and state is not None and state.terms.metric == row and state.cycle == watch.cycle:
         if state.verdict != CANCELLED:
             return _standing(commitment, policy.name, state, watch, fields)
@@ -145,18 +155,22 @@ def _commitment(ticket: Ticket, policies: PolicySet, policy: Policy, commitment:
             return _of(commitment, policy.name, NoDeadline.CANCELLED)
     elif state is not None and state.terms.metric != row:
         return None  # counted on another row, by the version that began with it
+    # b
     if watch is not None and RUNNING <= phase <= PAUSED:
         then = policies.resolved_policy(fields, policies.epoch(watch.began)).policy
         its = None if then is None else next((one for one in then.commitments if one.name == commitment.name), None)
         if then is None or its is None or then.name != policy.name:
             return _of(commitment, policy.name, NoDeadline.NOT_IN_FORCE, since=policy.since)
         return _when(its, then.name, _failing(its.when, fields), fields)
+    # c
     failing = [part for part in _failing(commitment.when, fields) if STARTED not in fields_read(part)]
     if failing:
         return _when(commitment, policy.name, failing, fields)
+    # d
     if phase != IDLE:
         stopped = phase == STOPPED
         return _of(commitment, policy.name, NoDeadline.STOPPED_BEFORE if stopped else NoDeadline.CANCELLED)
+    # e
     if commitment.metric.starts_at:
         return _of(commitment, policy.name, NoDeadline.WAITS_FOR_DATE, fields=_named((commitment.metric.starts_at,), fields))
     if not ticket.started and "@begun" in fields_read(commitment.metric.starts):

@@ -10,7 +10,7 @@ Rules:
    which the same commitment or ladder stood before, if both are rows of the same metric. Any other row that was not kept before
    is *built* from the events of the ticket.
 
-Longer than 300 lines because one comparison of two sets answers all questions about them, and computes each answer once.
+Longer than 250 lines because one comparison of two sets answers all questions about them, and computes each answer once.
 """
 
 from __future__ import annotations

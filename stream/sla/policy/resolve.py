@@ -29,6 +29,15 @@ if TYPE_CHECKING:
     from stream.sla.policy.policy import Commitment, Ladder, Level, Policy, Threshold
 
 
+_MOST: Final = 65_536
+"""Combinations of values of fields whose answers are remembered. Values without end, of a field of one's own, or long lists
+of tags must not fill the memory."""
+_MOST_SIZE: Final = 32 << 20
+"""Bytes of the values of all of them."""
+_EACH: Final = 50
+"""Bytes of each text of a list, beside its characters."""
+
+
 class ResolvedCommitment:
     """A commitment with every choice made. Not to be changed: all tickets that are alike share it."""
 
@@ -146,6 +155,8 @@ class PolicySet:
         """Whether anything depends on the start of a clock: ``epoch`` is 0 if nothing does."""
         self._spellings: Spellings | None = None
         self._resolved: Final[dict[tuple[object, ...], ResolvedPolicy]] = {}
+        self._size = 0
+        """Of the keys of ``_resolved``, as ``_size`` has it."""
         metrics: dict[str, Metric] = {metric.name: metric for metric in rows}
         for policy in policies:
             for commitment in policy.commitments:
@@ -200,8 +211,10 @@ class PolicySet:
             key = tuple(tuple(value) if isinstance(value, list) else value for value in key)
             resolved_policy = self._resolved.get(key)
         if resolved_policy is None:
-            if len(self._resolved) >= 65_536:  # an unbounded custom field must not become a leak
+            self._size += _size(key)
+            if len(self._resolved) >= _MOST or self._size > _MOST_SIZE:
                 self._resolved.clear()
+                self._size = _size(key)
             resolved_policy = self._resolved[key] = self._make(fields, epoch)
         return resolved_policy
 
@@ -255,6 +268,17 @@ class PolicySet:
                     latest[policy.name] = policy
         order = list(dict.fromkeys(policy.name for policy in self.policies))
         return [latest[name] for name in order if name in latest]
+
+
+def _size(key: tuple[object, ...]) -> int:
+    """Bytes of the values of fields, roughly."""
+    size = 0
+    for value in key:
+        if isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, tuple):
+            size += sum([_EACH + len(text) for text in value])
+    return size
 
 
 def _calendars_asked(policies: tuple[Policy, ...]) -> set[str]:

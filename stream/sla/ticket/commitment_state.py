@@ -115,7 +115,7 @@ class CommitmentState:
         revision: int = 0,
         effective_from: int = 0,
         due: int | None = None,
-        next: int | None = None,  # noqa: A002
+        next: int | None = None,  # noqa: A002  as the attribute
         warned: tuple[str, ...] = (),
         adjustment: Adjustment | None = None,
     ) -> None:

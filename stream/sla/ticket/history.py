@@ -89,7 +89,7 @@ class History:
             names, values, rest = more
             fields = dict(zip(unpack_names(names), values, strict=True))
             attributes: dict[str, object] = {"source": self.source, **rest}
-            events.append(Event(at, id_, type_, actor=actor, fields=fields, public=public, **attributes))  # type: ignore[arg-type]
+            events.append(Event(at, id_, type_, actor=actor, fields=fields, public=public, **attributes))  # type: ignore[arg-type]  # stored
         return events
 
     def may_know(self, id_: str) -> bool:

@@ -46,7 +46,8 @@ WORDS: Final = (
     "customer_silence",
     "24x7",
 )
-"""Part of form 2, as they are and in this order: another list is another form."""
+"""Part of form 2, as they are and in this order: another list is another form. New metrics and fields are not added here: a
+name that is not in this list is stored as text."""
 _NUMBERS: Final = {word: number for number, word in enumerate(WORDS)}
 
 Names = tuple[str, ...]

@@ -1,6 +1,6 @@
 """The effect of a signal of the stopwatch, a change of the plan or the passing of time on a commitment.
 
-Longer than 300 lines because it is one state machine: each rule is read beside those that it excludes.
+Longer than 250 lines because it is one state machine: each rule is read beside those that it excludes.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def _continue_row(
     signals: tuple[Signal, ...] = ()
     if not ticket.ended_by and (watch.on or watch.phase == IDLE):
         # Of no type, so that a condition about events does not hold.
-        asked = Event(emitter.at, emitter.cause, "", "")  # type: ignore[arg-type]
+        asked = Event(emitter.at, emitter.cause, "", "")  # type: ignore[arg-type]  # of no type
         signals = triggers.signals(watch.phase, asked, fields)
         if triggers.dated and watch.phase == IDLE:
             date = triggers.date(fields)

@@ -1,6 +1,6 @@
 """The effect of a signal of the stopwatch, an event about the escalation or the passing of time on a ladder.
 
-Longer than 300 lines because it is one state machine: each rule is read beside those that it excludes.
+Longer than 250 lines because it is one state machine: each rule is read beside those that it excludes.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ those at it: what is done on the deadline is done in time. After them, it starts
 A deployment (``stream.sla.transition.deploy``) comes in between at its own instant: after the deadlines before that instant,
 and before the events and the deadlines at it.
 
-Longer than 300 lines because the order of the steps is the rule, and all steps share the ticket and its draft.
+Longer than 250 lines because the order of the steps is the rule, and all steps share the ticket and its draft.
 """
 
 from __future__ import annotations

@@ -61,4 +61,4 @@ def starting(ticket: Ticket, policies: PolicySet) -> list[str]:
 
 def no_event(at: int) -> Event:
     """An event of no type, so that no condition about events holds."""
-    return Event(at, TIMER, "", "")  # type: ignore[arg-type]
+    return Event(at, TIMER, "", "")  # type: ignore[arg-type]  # of no type

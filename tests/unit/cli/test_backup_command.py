@@ -42,6 +42,13 @@ def test_nobody_else_may_read_the_file(tmp_path: Path, monkeypatch: pytest.Monke
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_folder_that_does_not_exist_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = run(tmp_path / "none/desk.gz", monkeypatch)
+
+    assert failed.exit_code == 1
+    assert f"the folder {tmp_path}/none does not exist: create it" in failed.output
+
+
 def test_no_other_file_is_touched_and_a_backup_that_fails_leaves_the_last_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,7 +79,36 @@ def test_the_summary_counts_by_reason_and_keeps_the_newest_in_order() -> None:
     assert "00:00:30" in lines[1]
     assert lines[2].split()[:2] == ["future", "1"]
     assert lines[4] == "the newest 2 of 3:"
-    assert [line.split()[0] for line in lines[5:]] == ["3:0", "3:2"]
+    assert [line.split()[0] for line in lines[5:]] == ["place", "3:0", "3:2"]
+
+
+def test_the_columns_of_the_list_are_aligned_where_a_body_names_nothing() -> None:
+    summary = Summary(20)
+    summary.add(dead_letter(offset=1))
+    summary.add(dead_letter(b"{", key=None, offset=1_000, reason=RejectReason.UNDECODABLE, path=""))
+    summary.add(dead_letter(offset=3, reason=RejectReason.KEY_MISMATCH, path=""))
+
+    heading, *lines = list(summary.lines(CLOCK))[6:]
+
+    assert heading.split() == ["place", "rejected", "at", "reason", "ticket", "type", "id", "source", "message"]
+    assert [line.split()[6:] for line in lines] == [
+        ["-", "-", "-", "-", "wrong"],
+        ["desk/1", "ticket.deleted", "7", "desk", "wrong"],
+        ["desk/1", "ticket.deleted", "7", "desk", "wrong", "at", "$.at"],
+    ]
+    assert {line.index("wrong") for line in lines} == {heading.index("message")}
+    assert {line[heading.index("ticket") - 1] for line in lines} == {" "}
+
+
+def test_a_long_name_does_not_move_the_columns_of_the_other_lines() -> None:
+    summary = Summary(20)
+    summary.add(dead_letter(offset=1))
+    summary.add(dead_letter(b'{"ticket": "%s"}' % (b"x" * 500), offset=2))
+
+    heading, long, other = list(summary.lines(CLOCK))[4:]
+
+    assert "x" * 500 in long
+    assert other.index("wrong") == heading.index("message") < 150
 
 
 def test_no_dead_letters_is_stated() -> None:

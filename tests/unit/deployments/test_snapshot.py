@@ -144,21 +144,21 @@ def _fingerprint(policies: object, calendars: dict[str, Any]) -> str:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_single_edit_of_a_policy_has_a_fingerprint_of_its_own(name: str) -> None:
     policies = shipped(name)
-    found = [_fingerprint(edited, dict(policies.calendars)) for edited in edits(policies.policies)]
+    found = [_fingerprint(edited, {}) for edited in edits(policies.policies)]  # calendars take time and are the same
     assert len(found) > 100
-    assert len({fingerprint(policies), *found}) == 1 + len(found)
+    assert len({_fingerprint(policies.policies, {}), *found}) == 1 + len(found)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_single_edit_of_a_calendar_has_a_fingerprint_of_its_own(name: str) -> None:
     policies = shipped(name)
     found = [
-        _fingerprint(policies.policies, {**policies.calendars, one: SimpleNamespace(content=edited)})
+        _fingerprint((), {**policies.calendars, one: SimpleNamespace(content=edited)})
         for one, calendar in policies.calendars.items()
         for edited in edits(calendar.content)
     ]
     assert len(found) > 20
-    assert len({fingerprint(policies), *found}) == 1 + len(found)
+    assert len({_fingerprint((), dict(policies.calendars)), *found}) == 1 + len(found)
 
 
 def test_a_moved_holiday_or_change_of_clocks_changes_the_fingerprint() -> None:

@@ -111,3 +111,14 @@ def test_a_problem_reads_as_file_line_place_message() -> None:
     problem = Problem("batoi.yaml", 14, written(("policies", 0, "commitments", 1, "target", "p1")), "no")
     assert str(problem) == "batoi.yaml:14: policies[0].commitments[1].target.p1: no"
     assert str(Problem("x", 1, "", "no", Severity.WARNING)) == "x:1: warning: no"
+
+
+@pytest.mark.parametrize("content", [None, b"\xff", b"#" * ((16 << 20) + 1)], ids=["missing", "not UTF-8", "too large"])
+def test_a_problem_of_a_file_that_cannot_be_read_has_no_line(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "desk.yaml"
+    if content is not None:
+        file.write_bytes(content)
+
+    (problem,) = read_document(file).problems
+
+    assert str(problem) == f"{file}: {problem.message}"

@@ -116,7 +116,9 @@ def test_a_mapping_that_is_not_usable_raises_with_every_problem(tmp_path: Path) 
 def test_a_name_that_is_neither_a_file_nor_shipped_is_reported_with_those_that_are() -> None:
     (problem,) = check("zendesck").problems
 
-    assert problem.message.startswith("there is no such file, and no such mapping ships with breachwatch; there are: ")
+    assert str(problem).startswith(
+        "zendesck: there is no such file, and no such mapping ships with breachwatch, did you mean `zendesk`?; there are: "
+    )
 
 
 def test_a_file_that_is_not_a_mapping_is_reported(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from importlib import resources
+from io import BytesIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -23,25 +24,40 @@ def at(text: str) -> int:
     return round(datetime.fromisoformat(f"{text}+00:00").timestamp()) * 1_000_000
 
 
-def oracle(name: str) -> ZoneInfo:
-    with (resources.files("tzdata") / "zoneinfo" / name).open("rb") as file:
-        return ZoneInfo.from_file(file, key=name)
+def zone_file(name: str) -> bytes:
+    return (resources.files("tzdata") / "zoneinfo" / name).read_bytes()
 
 
-def offset(zone: ZoneInfo, instant: int) -> int:
-    found = (EPOCH + timedelta(microseconds=instant)).astimezone(zone).utcoffset()
+def offset(zone: ZoneInfo, moment: datetime) -> timedelta:
+    found = moment.astimezone(zone).utcoffset()
     assert found is not None
-    return found // timedelta(microseconds=1)
+    return found
 
 
-@pytest.mark.parametrize("name", sorted(zone_names()))
+SAMPLES = {instant: EPOCH + timedelta(microseconds=instant) for instant in range(-DAY, END, 45 * DAY + 7 * HOUR)}
+FIRST_NAMES: dict[bytes, str] = {}
+"""Contents of a file to the first name that has it: many names are aliases of another."""
+for each in sorted(zone_names()):
+    FIRST_NAMES.setdefault(zone_file(each), each)
+
+
+@pytest.mark.parametrize("name", FIRST_NAMES.values())
 def test_each_zone_has_the_offsets_that_zoneinfo_finds_in_the_same_file(name: str) -> None:
-    zone, expected = read_zone(name), oracle(name)
+    zone, expected = read_zone(name), ZoneInfo.from_file(BytesIO(zone_file(name)), key=name)
+    microsecond = timedelta(microseconds=1)
     for change, before, after in zip(zone.changes, zone.offsets, zone.offsets[1:], strict=False):
-        assert (before, after) == (offset(expected, change - 1), offset(expected, change))
+        moment = EPOCH + timedelta(microseconds=change)
+        assert before * microsecond == offset(expected, moment - microsecond)
+        assert after * microsecond == offset(expected, moment)
         assert before != after
-    for instant in range(-DAY, END, 45 * DAY + 7 * HOUR):
-        assert zone.offset_at(instant) == offset(expected, instant), EPOCH + timedelta(microseconds=instant)
+    found = {moment: zone.offset_at(instant) * microsecond for instant, moment in SAMPLES.items()}
+    assert found == {moment: offset(expected, moment) for moment in SAMPLES.values()}
+
+
+@pytest.mark.parametrize("alias", sorted(zone_names() - set(FIRST_NAMES.values())))
+def test_a_zone_that_has_the_file_of_another_has_its_offsets(alias: str) -> None:
+    zone, first = read_zone(alias), read_zone(FIRST_NAMES[zone_file(alias)])
+    assert (zone.changes, zone.offsets) == (first.changes, first.offsets)
 
 
 def test_changes_are_in_order_and_end_with_the_calendars() -> None:

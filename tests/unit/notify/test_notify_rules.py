@@ -147,7 +147,7 @@ def test_every_problem_of_both_files_is_listed(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_of_roles_is_named(tmp_path: Path) -> None:
-    assert "roles.yaml:1: cannot be read" in problems(tmp_path, RULES, roles=None)
+    assert "roles.yaml: cannot be read" in problems(tmp_path, RULES, roles=None)
 
 
 def test_the_text_of_a_problem_never_has_a_secret(tmp_path: Path) -> None:

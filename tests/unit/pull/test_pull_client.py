@@ -9,7 +9,7 @@ import pytest
 
 from stream.pull.client import Client, Patience, instant_of
 from stream.pull.errors import ApiError, ForbiddenError, MissingError, RefusedError, UnauthorizedError, UnreachableError
-from stream.pull.pacing import Pace, retry_after
+from stream.pull.pacing import Pace
 from tests.unit.pull.fake_api import FakeApi, Sleeps, Trouble, served
 
 if TYPE_CHECKING:
@@ -162,22 +162,6 @@ def test_a_pace_lets_no_more_through_in_a_minute() -> None:
     assert all(59 < seconds <= 60 for seconds in sleeps.slept)
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("120", 120),
-        (" 0.5 ", 0.5),
-        ("-3", 0),
-        ("Thu, 01 Jan 1970 00:02:00 GMT", 110),
-        ("soon", None),
-        ("", None),
-        ("nan", None),
-    ],
-)
-def test_retry_after_is_a_number_or_a_date(text: str, seconds: float | None) -> None:
-    assert retry_after(text, now=10) == seconds
-
-
 def test_pauses_double_up_to_a_limit() -> None:
     patience = Patience(first_pause=1, longest_pause=10)
 
@@ -203,10 +187,6 @@ def test_an_address_that_is_none_or_leads_elsewhere_is_refused(address: str) -> 
     with pytest.raises(RefusedError, match="the API names an address"):
         _asked(api, lambda client: client.get(address))
     assert not api.sent_headers
-
-
-def test_a_date_with_an_offset_without_sense_is_no_pause() -> None:
-    assert retry_after("Thu, 01 Jan 2026 00:00:00 +99999999999999999999", 0.0) is None
 
 
 def test_the_text_of_an_api_cannot_move_the_cursor_of_a_terminal() -> None:

@@ -62,7 +62,7 @@ def test_a_publisher_with_a_rule_of_its_own_refuses_the_move() -> None:
     elsewhere = next(number for number in range(4) if number not in (home(key, 4), home(key, 8)))
     found[elsewhere].tickets[key] = found[home(key, 4)].tickets.pop(key)
 
-    with pytest.raises(RepartitionError, match="1 tickets, such as 'shop/0', are not in the partition of their key"):
+    with pytest.raises(RepartitionError, match="1 ticket, such as 'shop/0', not in the partition of the key"):
         moves(found, 4, 8)
 
 

@@ -187,6 +187,31 @@ def test_an_invalid_value_is_a_problem(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "bounds", "inside", "outside"),
+    [
+        ("grace", "0s to 1m", ["0s", "1m"], ["1.001m"]),
+        ("partitions", "1 to 4096", ["1", "4096"], ["0", "4097"]),
+        ("retention", "0s to 3650d, auto or never", ["0s", "3650d", "auto", "never"], ["3651d"]),
+        ("app_id", "1 to 100 characters of A-Z a-z 0-9 . _ -", ["a", "a" * 100], ["", "a" * 101]),
+        ("topic_prefix", "at most 100 characters of A-Z a-z 0-9 . _ -", ["", "a" * 100], ["a" * 101]),
+        ("token", "none, or at least 16 ASCII characters without spaces", ["", "a" * 16], ["a" * 15]),
+        ("metric_customers", "at most 100 names", [",".join(map(str, range(100)))], [",".join(map(str, range(101)))]),
+        ("keep_fields", "names of at most 64 characters, or *", ["a" * 64, "*"], ["a" * 65]),
+        ("ticket_url", "", [""], []),
+    ],
+)
+def test_the_bounds_of_a_setting_are_those_that_its_reader_enforces(
+    name: str, bounds: str, inside: list[str], outside: list[str]
+) -> None:
+    assert ENTRIES[name].bounds == bounds
+    for value in inside:
+        ENTRIES[name].reader(value)
+    for value in outside:
+        with pytest.raises(ValueError, match=r"."):
+            ENTRIES[name].reader(value)
+
+
+@pytest.mark.parametrize(
     ("text", "hosts"),
     [
         ("", ()),

@@ -18,7 +18,8 @@ class Some:
     """Settings of a command."""
 
     listen: tuple[str, ...] = setting(read.addresses, None, "Where.")
-    most: int = setting(read.whole(1, 9), "5", "How many.")
+    most: int = setting(read.Whole(1, 9), "5", "How many.")
+    token: str = setting(read.token, "", "What requests need.", secret=True)
 
 
 def _read(flags: dict[str, str | None], environment: dict[str, str], file: Path | None = None) -> tuple[Any, list[str]]:
@@ -49,6 +50,28 @@ def test_every_problem_is_listed_with_its_place(tmp_path: Path) -> None:
         "no listen",
     ]
     assert problems[-1].endswith("or listen below [gateway] in breachwatch.toml. Where.")
+
+
+def test_a_secret_is_read_from_the_file_that_the_environment_names(tmp_path: Path) -> None:
+    (file := tmp_path / "token").write_text("sixteen-letters-and-more\n", "utf-8")
+    (settings := tmp_path / "breachwatch.toml").write_text('[gateway]\ntoken = "another-sixteen-letters"\n', "utf-8")
+    given = {"BREACHWATCH_GATEWAY_LISTEN": "a:1", "BREACHWATCH_GATEWAY_TOKEN_FILE": str(file)}
+
+    values, problems = _read({}, given, settings)
+
+    assert (values["token"], problems) == ("sixteen-letters-and-more", [])
+    assert "sixteen" not in repr(Some(**values))
+    assert _read({"token": "a-third-of-sixteen-letters"}, given)[0]["token"] == "a-third-of-sixteen-letters"
+
+
+def test_a_file_of_a_secret_that_cannot_be_used_is_a_problem(tmp_path: Path) -> None:
+    given = {"BREACHWATCH_GATEWAY_LISTEN": "a:1", "BREACHWATCH_GATEWAY_TOKEN_FILE": str(tmp_path / "none")}
+
+    assert _read({}, given)[1] == [
+        f"BREACHWATCH_GATEWAY_TOKEN_FILE in the environment: {tmp_path}/none cannot be read: No such file or directory"
+    ]
+    (both,) = _read({}, given | {"BREACHWATCH_GATEWAY_TOKEN": "sixteen-letters-and-more"})[1]
+    assert both.endswith("BREACHWATCH_GATEWAY_TOKEN is set too: omit one of them")
 
 
 def test_a_table_that_is_none_and_a_file_that_cannot_be_read_are_problems(tmp_path: Path) -> None:

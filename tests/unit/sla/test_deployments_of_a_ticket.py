@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from stream.sla.calendar.duration import Duration
 from stream.sla.codec import codec
+from stream.sla.effect_ids import stem
 from stream.sla.effects import Kind, Reason
 from stream.sla.events import Event
 from stream.sla.explain.explain import explain_state
@@ -72,6 +73,14 @@ def test_a_row_that_comes_back_after_the_history_was_cut_is_not_counted_before_i
     assert ticket.state is not None
     assert ticket.steps[-1].unbuilt == 1
     assert [one.commitment for one in open_commitments(ticket.state)] == ["resolution"]
+
+
+def test_the_id_of_a_new_target_names_its_instant_and_the_deployment() -> None:
+    shorter = policy_set(commitment(p1="3h"))
+    ticket = life((0, policy_set(commitment())), (2 * HOUR, shorter)).event(created(HOUR)).wake(3 * HOUR)
+
+    (moved,) = [effect for effect in ticket.effects if effect.kind is Kind.RETARGETED]
+    assert moved.id == stem("T", "resolution", ("resolution", moved.cycle, 2 * HOUR), Kind.RETARGETED, "", "deployment:1")
 
 
 def test_a_former_name_that_begins_again_in_the_same_cycle_is_emitted_under_another_id() -> None:

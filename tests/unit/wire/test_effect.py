@@ -28,7 +28,7 @@ from stream.wire.effect import (
     encode_with_headers,
 )
 from stream.wire.incoming import Incoming
-from stream.wire.instants import END, FIRST, format_instant, parse_instant
+from stream.wire.instants import END, FIRST, NO_END, format_instant, parse_instant
 from stream.wire.output_structs import WireEffect
 from tests.effects import effect_of
 
@@ -54,6 +54,7 @@ BREACH = effect_of(
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 instants = st.integers(FIRST, END - 1)
+deadlines = st.integers(FIRST, NO_END - 1)
 lengths = st.integers(0, END)
 EVERY_KEY: dict[str, st.SearchStrategy[Any]] = {
     "id": texts,
@@ -74,7 +75,7 @@ EVERY_KEY: dict[str, st.SearchStrategy[Any]] = {
     "notify": st.lists(texts, max_size=3).map(tuple),
     "owner": texts,
     "cycle": st.integers(1, 1000),
-    "due_at": st.none() | instants,
+    "due_at": st.none() | deadlines,
     "elapsed": lengths,
     "paused": lengths,
     "target": st.none() | lengths,
@@ -88,7 +89,7 @@ EVERY_KEY: dict[str, st.SearchStrategy[Any]] = {
     "retracts": texts,
     "retracts_kind": st.none() | st.sampled_from(Kind),
     "retracts_reason": st.none() | st.sampled_from(Reason),
-    "allowed_from": st.none() | instants,
+    "allowed_from": st.none() | deadlines,
 }
 effects = st.builds(Effect, **EVERY_KEY)
 

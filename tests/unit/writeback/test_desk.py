@@ -420,3 +420,27 @@ async def test_a_desk_that_is_held_begins_nothing_and_finishes_what_it_began(tmp
         assert len(run.records.ended) == ended
         run.desk.release()
         await run.records.until_ended(ended + 1)
+
+
+@in_a_loop
+async def test_a_ticket_whose_answer_comes_in_pieces_is_written(tmp_path: Path) -> None:
+    fake = FakeZendesk()
+    ticket = fake.add("7", description="x" * 1_000_000)
+    async with running(tmp_path, ZENDESK, fake) as run:
+        run.records.started("zd/7")
+        await run.write("zd/7")
+
+    assert (run.desk.problem, ticket["custom_fields"][0]["value"]) == ("", DUE)
+
+
+@in_a_loop
+async def test_a_pause_without_sense_does_not_end_the_desk(tmp_path: Path) -> None:
+    fake = FakeZendesk()
+    fake.add("7")
+    fake.instead.append(web.Response(status=503, headers={"Retry-After": "Thu, 01 Jan 2026 00:00:00 +99999999999999999999"}))
+    async with running(tmp_path, ZENDESK, fake) as run:
+        run.records.started("zd/7")
+        await run.write("zd/7")
+        await run.records.until_ended(2)
+
+    assert [done for _, done in run.records.ended] == [False, True]

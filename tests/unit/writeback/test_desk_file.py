@@ -1,4 +1,4 @@
-"""The file of a desk: what it may say, and every problem with its line."""
+"""The file of a desk: what it may contain, and every problem with its line."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stream.documents.document import DocumentError
+from stream.writeback.apis.opening import APIS
 from stream.writeback.desk_file import DeskFile, Login, LoginKind, load
+from stream.writeback.http import login_headers
 from stream.writeback.rule import FieldRule, Form, Kind, TagRule, UnlistedError
+from stream.writeback.system import SYSTEMS
 from stream.writeback.values import Name
 
 if TYPE_CHECKING:
@@ -183,3 +186,23 @@ def test_a_table_translates_and_does_not_guess(tmp_path: Path) -> None:
     assert (rule.wanted({Name.TEAM: "tier 2"}), rule.wanted({Name.TEAM: ""})) == ("77", "")
     with pytest.raises(UnlistedError, match="the table of group_id does not have the team 'tier 3'"):
         rule.wanted({Name.TEAM: "tier 3"})
+
+
+def test_every_system_has_an_api_and_a_header_for_its_login_by_key() -> None:
+    assert APIS.keys() == SYSTEMS.keys()
+    assert all(bool(system.key_header) == ("key" in system.logins) for system in SYSTEMS.values())
+
+
+@pytest.mark.parametrize(
+    ("system", "kind", "headers"),
+    [
+        ("rt", LoginKind.KEY, {"Authorization": "token 1-ab"}),
+        ("redmine", LoginKind.KEY, {"X-Redmine-API-Key": "1-ab"}),
+        ("jira", LoginKind.BEARER, {"Authorization": "Bearer 1-ab"}),
+        ("zendesk", LoginKind.BASIC, {"Authorization": "Basic Ym90OjEtYWI="}),
+    ],
+)
+def test_a_login_is_a_header_of_its_system(system: str, kind: LoginKind, headers: dict[str, str]) -> None:
+    login = Login(kind, "env:SECRET", "bot" if kind is LoginKind.BASIC else "")
+
+    assert login_headers(login, b"1-ab", SYSTEMS[system]) == headers

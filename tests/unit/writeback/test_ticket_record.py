@@ -7,12 +7,22 @@ from typing import Any
 
 import pytest
 
-from stream.sla.effects import Effect, Kind
-from stream.writeback.record import MOST_CYCLES, MOST_FACTS, TicketRecord, decode, encode
+from stream.sla.effects import KINDS, Effect, Kind
+from stream.writeback.record import ENDS, MOST_CYCLES, MOST_FACTS, NO_FACTS, OVERRULED, TicketRecord, decode, encode
 from stream.writeback.values import Name, values
 from tests.effects import effect_of
 
 HOUR = 3_600_000_000
+LASTING = {
+    Kind.STARTED,
+    Kind.BREACHED,
+    Kind.RETARGETED,
+    Kind.RAISED,
+    Kind.ACKNOWLEDGED,
+    Kind.MONITORING,
+    Kind.RECURRED,
+}
+"""Kinds of effect that end no cycle, and that no later effect overrules. A new kind needs a decision."""
 
 
 def of(commitment: str, kind: Kind, at: int, due: int | None = None, **fields: Any) -> Effect:
@@ -35,6 +45,12 @@ def record(*effects: Effect) -> TicketRecord:
     for offset, effect in enumerate(effects):
         assert found.take(effect, "out/0", offset)
     return found
+
+
+def test_every_kind_of_effect_is_a_fact_of_one_sort_or_none_or_takes_one_back() -> None:
+    sorts = [ENDS, NO_FACTS, OVERRULED, LASTING, {kind for kind, row in KINDS.items() if row.retracted_by is None}]
+
+    assert sorted(kind for sort in sorts for kind in sort) == sorted(Kind)
 
 
 def value(name: Name, *effects: Effect) -> Any:
@@ -152,8 +168,8 @@ def test_a_ticket_that_flaps_has_a_bounded_record() -> None:
     cycles = [of("next_response", Kind.STARTED, n, n, cycle=n) for n in range(1, 100)]
     found = record(RESOLUTION, BREACH, *pauses, *cycles)
 
-    assert max(len(course.facts) for course in found.courses) == MOST_FACTS
-    assert len([course for course in found.courses if course.name == "next_response"]) == MOST_CYCLES
+    assert max(len(cycle.facts) for cycle in found.cycles) == MOST_FACTS
+    assert len([cycle for cycle in found.cycles if cycle.name == "next_response"]) == MOST_CYCLES
     assert values(found)[Name.BREACHED]
     assert values(record(RESOLUTION, *pauses))[Name.STATE] == "paused"
 

@@ -49,8 +49,9 @@ def test_a_priority_whose_target_does_not_depend_on_another_field_is_exported() 
     assert list(targets(policy_set(promising(choice)))) == [Target("p", "c", "p1", "wall", 3600)]
 
 
-def test_the_build_information_names_the_installation_and_the_releases_of_the_data_that_deadlines_depend_on() -> None:
+def test_the_build_information_names_the_installation_the_releases_of_the_data_and_the_hot_path() -> None:
     registry = CollectorRegistry()
     registry.register(PolicyInfo(policy_set(promising(Choice.fixed(Duration.parse("1h")))), "eu.breachwatch"))
     labels = {"version": __version__, "app_id": "eu.breachwatch", "tzdata": version("tzdata"), "holidays": version("holidays")}
+    labels["hot_path"] = "interpreted"  # tests run the source
     assert registry.get_sample_value("sla_detector_build_info", labels) == 1

@@ -34,8 +34,8 @@ NIGHTS = calendar(week={"mon-fri": ["22:00-06:00"]}, day="8h")
 """16 November 2026 is a Monday."""
 
 
-def at(text: str, timezone: str = "Asia/Kolkata", fold: int = 0) -> int:
-    local = datetime.fromisoformat(f"2026-{text}" if text[2:3] == "-" else text).replace(tzinfo=ZoneInfo(timezone), fold=fold)
+def at(text: str, timezone: str = "Asia/Kolkata", second: int = 0) -> int:
+    local = datetime.fromisoformat(f"2026-{text}" if text[2:3] == "-" else text).replace(tzinfo=ZoneInfo(timezone), fold=second)
     return round(local.timestamp() * 1_000_000)
 
 
@@ -119,9 +119,9 @@ def test_times_are_those_of_the_clocks_in_the_calendars_zone() -> None:
     there = "Europe/Berlin"
     assert end("+1 business day", at("03-28T10:00", there), berlin) == at("03-28T10:00", there) + 23 * HOUR
     assert end("+1 business day at 02:30", at("03-28T10:00", there), berlin) == at("03-29T03:00", there)  # skipped
-    assert end("+1 business day at 02:30", at("10-24T10:00", there), berlin) == at("10-25T02:30", there, fold=1)
+    assert end("+1 business day at 02:30", at("10-24T10:00", there), berlin) == at("10-25T02:30", there, second=1)
     half = calendar("Europe/Berlin", week={"mon-sun": ["01:00-02:30"]})
-    assert end("+1 business day at close", at("10-24T10:00", there), half) == at("10-25T02:30", there, fold=1)
+    assert end("+1 business day at close", at("10-24T10:00", there), half) == at("10-25T02:30", there, second=1)
     assert end("+1 business day at close", at("03-28T10:00", there), half) == at("03-29T03:00", there)
 
 

@@ -11,7 +11,7 @@ import pytest
 from stream.sla.codec import codec, layout
 from stream.sla.events import ATTRIBUTES, Event
 from stream.sla.policy.terms import CommitmentTerms, EscalationTerms
-from stream.sla.ticket import names as vocabulary
+from stream.sla.ticket import names as stored_names
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.listing import UNMATCHED, lists_of, lists_of_summary
 from stream.sla.ticket.state import State, Ticket, is_deleted, open_commitments
@@ -144,7 +144,7 @@ def test_names_that_nobody_knew_before_are_in_the_bytes_and_not_in_the_memory_of
     assert life.state is not None
     data = codec.encode(life.state)
 
-    vocabulary.clear_caches()
+    stored_names.clear_caches()
 
     assert codec.decode(data) == life.state
     assert codec.peek(data).open_commitments == open_commitments(life.state)
@@ -152,11 +152,11 @@ def test_names_that_nobody_knew_before_are_in_the_bytes_and_not_in_the_memory_of
 
 def test_however_many_names_there_are_only_so_many_are_remembered() -> None:
     lists = [(f"field {number}",) for number in range(10_100)]
-    data = [vocabulary.pack_names(names) for names in lists]
+    data = [stored_names.pack_names(names) for names in lists]
 
-    assert [vocabulary.unpack_names(one) for one in data] == lists
-    assert len(vocabulary._bytes_of_names) <= 10_000
-    assert len(vocabulary._names_of_bytes) <= 10_000
+    assert [stored_names.unpack_names(one) for one in data] == lists
+    assert len(stored_names._bytes_of_names) <= 10_000
+    assert len(stored_names._names_of_bytes) <= 10_000
 
 
 @pytest.mark.parametrize("data", [b"", b"\x03abc", b"\x02\xc1", b"\x02\x90"])
@@ -231,29 +231,29 @@ def test_a_row_of_any_name_comes_back_whatever_refers_to_it(row: str) -> None:
     ladders = (("lead", EscalationTerms.of("p", 1, row)), ("second", EscalationTerms.of("q", 2, "first_response")))
     keys = (("first_response", row), (("mine", mine), ("other", other)), ladders)
 
-    data = vocabulary.pack_keys(keys)
-    vocabulary.clear_caches()
+    data = stored_names.pack_keys(keys)
+    stored_names.clear_caches()
 
-    assert vocabulary.unpack_keys(data) == keys
-    assert vocabulary.promised(data) == (("mine", "p", 0, 1),)
+    assert stored_names.unpack_keys(data) == keys
+    assert stored_names.promised(data) == (("mine", "p", 0, 1),)
 
 
 @pytest.mark.parametrize("row", ["resolution#84f237", "p/lead#84f237"])
 def test_a_row_of_a_policy_file_costs_its_digest_and_not_its_name(row: str) -> None:
     def size(row: str) -> int:
         mine, lead = CommitmentTerms.of("p", 1, row, "24x7", True, 4 * HOUR), EscalationTerms.of("p", 1, row)
-        return len(vocabulary.pack_keys(((row,), (("mine", mine),), (("lead", lead),))))
+        return len(stored_names.pack_keys(((row,), (("mine", mine),), (("lead", lead),))))
 
     assert size(row) - size(row.partition("#")[0]) == 3
 
 
 def test_digests_of_another_length_than_the_rows_have_are_an_error() -> None:
-    rows: vocabulary.StateKeys = (("resolution#84f237",), (), ())
-    own, numbers, digests, *more = msgspec.msgpack.decode(vocabulary.pack_keys(rows))
+    rows: stored_names.StateKeys = (("resolution#84f237",), (), ())
+    own, numbers, digests, *more = msgspec.msgpack.decode(stored_names.pack_keys(rows))
 
     for wrong in (digests + b"1", digests[1:], b""):
         with pytest.raises(IndexError, match="digests"):
-            vocabulary.unpack_keys(msgspec.msgpack.encode([own, numbers, wrong, *more]))
+            stored_names.unpack_keys(msgspec.msgpack.encode([own, numbers, wrong, *more]))
 
 
 def test_a_peek_sees_for_whom_a_commitment_is_open() -> None:

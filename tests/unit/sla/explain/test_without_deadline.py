@@ -62,7 +62,7 @@ def one(policies: PolicySet | Deployments, *events: Event) -> WithoutDeadline:
     return found
 
 
-def told(*found: WithoutDeadline) -> str:
+def phrased(*found: WithoutDeadline) -> str:
     return "; ".join(reasons(found, "UTC"))
 
 
@@ -85,20 +85,20 @@ def test_no_policy_applies_and_the_nearest_is_the_one_with_the_fewest_conditions
 
     assert (found.reason, found.policy, found.commitment) == (NoDeadline.NO_POLICY, "desk", "")
     assert (found.condition, found.fields) == ("contract gold or silver", (("contract", "bronze"),))
-    assert told(found) == (
+    assert phrased(found) == (
         "no policy applies to its fields: the nearest is desk, which needs contract gold or silver, and the ticket has "
         "contract 'bronze'"
     )
     without = one(policies, created(START))
     assert without.policy == "phone", "both lack two conditions, and it is asked first"
-    assert "and the ticket has no contract, no channel" in told(without)
+    assert "and the ticket has no contract, no channel" in phrased(without)
 
 
 def test_a_priority_without_a_target_is_named_with_those_that_have_one(written: Any) -> None:
     found = one(written(DESK + RESOLUTION), created(START, "p9"))
 
     assert (found.reason, found.commitment, found.condition) == (NoDeadline.NO_TARGET, "resolution", "priority p1 or p2")
-    assert told(found) == (
+    assert phrased(found) == (
         "resolution: policy desk has no target for this ticket: targets are for priority p1 or p2, and the ticket has "
         "priority 'p9'"
     )
@@ -108,7 +108,7 @@ def test_when_does_not_hold(written: Any) -> None:
     policies = written(DESK + "      - {metric: resolution, target: 4h, when: {channel: [phone], category: [incident]}}\n")
     running = one(policies, created(START, category="incident"))
     assert (running.reason, running.condition, running.fields) == (NoDeadline.WHEN, "channel phone", (("channel", ""),))
-    assert told(running).startswith("resolution: policy desk promises it only when channel phone")
+    assert phrased(running).startswith("resolution: policy desk promises it only when channel phone")
 
     before = written(DESK + "      - {metric: next_response, target: 4h, when: {channel: [phone]}}\n")
     assert one(before, created(START)).reason is NoDeadline.WHEN
@@ -117,7 +117,7 @@ def test_when_does_not_hold(written: Any) -> None:
 def test_the_event_that_starts_the_clock_has_not_come(written: Any) -> None:
     found = one(written(DESK + "      - {metric: next_response, target: 4h}\n"), created(START))
     assert found.reason is NoDeadline.NOT_STARTED
-    assert told(found) == (
+    assert phrased(found) == (
         "next_response: its clock has not started: it waits for a public message of the customer after the first answer"
     )
 
@@ -130,7 +130,7 @@ def test_the_event_that_starts_the_clock_has_not_come(written: Any) -> None:
 def test_a_ticket_that_has_not_begun(written: Any) -> None:
     found = one(written(DESK + RESOLUTION), changed(START, tags="survey"))
 
-    assert told(found) == "resolution: no event has stated yet that the ticket is open"
+    assert phrased(found) == "resolution: no event has stated yet that the ticket is open"
 
 
 def test_the_clock_starts_at_a_date(written: Any) -> None:
@@ -138,7 +138,7 @@ def test_the_clock_starts_at_a_date(written: Any) -> None:
     found = one(written(DESK + "      - {metric: visit, target: 4h}\n", own), created(START, appointment="2026-12-24"))
 
     assert (found.reason, found.fields) == (NoDeadline.WAITS_FOR_DATE, (("appointment", "2026-12-24"),))
-    assert told(found) == "visit: its clock starts at the date in the field appointment"
+    assert phrased(found) == "visit: its clock starts at the date in the field appointment"
 
 
 def test_paused_and_never_open(written: Any) -> None:
@@ -167,7 +167,7 @@ def test_a_policy_that_no_longer_applies(written: Any) -> None:
     found = why(policies, created(START, contract="gold"), changed(START + HOUR, contract="none"))
 
     assert [each.reason for each in found] == [NoDeadline.NO_LONGER_APPLIES, NoDeadline.NO_POLICY]
-    assert told(found[0]) == "resolution: policy desk no longer applies to the fields of the ticket"
+    assert phrased(found[0]) == "resolution: policy desk no longer applies to the fields of the ticket"
 
 
 def test_a_clock_that_started_before_the_policy_was_in_force(written: Any) -> None:
@@ -176,10 +176,10 @@ def test_a_clock_that_started_before_the_policy_was_in_force(written: Any) -> No
     policies = written(since)
 
     assert one(policies, early).reason is NoDeadline.NO_POLICY
-    assert told(one(policies, early)) == "no policy is in force"
+    assert phrased(one(policies, early)) == "no policy is in force"
     later = one(policies, early, changed(START + 200 * HOUR, team="second"))
     assert (later.reason, later.since) == (NoDeadline.NOT_IN_FORCE, instant("2026-11-20 00:00", "UTC"))
-    assert "for clocks from Fri 2026-11-20 00:00 UTC on" in told(later)
+    assert "for clocks from Fri 2026-11-20 00:00 UTC on" in phrased(later)
 
 
 def test_a_policy_without_commitments(written: Any) -> None:
@@ -193,7 +193,7 @@ def test_a_policy_without_commitments(written: Any) -> None:
 """
     found = one(written(DESK.replace("    commitments:\n", "").rstrip() + ladder), created(START))
 
-    assert told(found) == "policy desk applies, and has no commitment"
+    assert phrased(found) == "policy desk applies, and has no commitment"
 
 
 @pytest.mark.parametrize("kind", ["deleted", "merged"])
@@ -202,7 +202,7 @@ def test_a_ticket_that_is_gone(written: Any, kind: str) -> None:
     found = one(written(DESK + RESOLUTION), created(START), Event(START + HOUR, "x", f"ticket.{kind}", "test", **more))  # type: ignore[arg-type]
 
     assert (found.reason, found.since) == (kind, START + HOUR)
-    assert told(found).endswith("on Mon 2026-11-16 11:00 UTC")
+    assert phrased(found).endswith("on Mon 2026-11-16 11:00 UTC")
 
 
 def test_an_erased_ticket(written: Any) -> None:
@@ -222,7 +222,7 @@ def test_what_a_deployment_withdraws(written: Any) -> None:
 
     found = why(Deployments.fixed(before).add(1, START + HOUR, after), *events)
     assert [each.reason for each in found] == [NoDeadline.WITHDRAWN, NoDeadline.NOT_STARTED]
-    assert told(found[0]) == "resolution: a deployment has withdrawn it from policy desk"
+    assert phrased(found[0]) == "resolution: a deployment has withdrawn it from policy desk"
     found = why(Deployments.fixed(before).add(1, START + HOUR, gone), *events)
     assert [each.reason for each in found] == [NoDeadline.WITHDRAWN, NoDeadline.NO_POLICY]
 
@@ -251,7 +251,7 @@ def test_a_clock_whose_events_are_no_longer_kept_when_a_deployment_brings_it(wri
 def test_commitments_with_one_reason_share_a_sentence(written: Any) -> None:
     policies = written(DESK + RESOLUTION + RESOLUTION.replace("resolution", "requester_wait"))
 
-    assert told(*why(policies, created(START, "p9"))).startswith("resolution, requester_wait: policy desk has no target")
+    assert phrased(*why(policies, created(START, "p9"))).startswith("resolution, requester_wait: policy desk has no target")
 
 
 def test_every_reason_has_a_sentence() -> None:

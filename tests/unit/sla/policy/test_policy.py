@@ -77,3 +77,15 @@ def test_a_field_with_new_values_without_end_fills_no_memory() -> None:
 
     assert len(policies._resolved) == 1
     assert policies.resolved_policy({"contract": "gold", "priority": "p1"}, 0).has_targets
+
+
+def test_long_lists_fill_no_memory() -> None:
+    policies = policy_set(dataclasses.replace(commitment("resolution"), when=FieldIn("tags", frozenset({"vip"}))))
+    many = [f"tag-{number}" for number in range(256)]  # 15 kB
+    for number in range(3_000):
+        policies.resolved_policy({"priority": "p1", "tags": [f"vip-{number}", *many]}, 0)
+    answers = [policies.resolved_policy({"priority": "p1", "tags": ["vip", *many]}, 0) for _ in range(2)]
+
+    assert len(policies._resolved) < 2_500
+    assert answers[0] is answers[1]
+    assert answers[0].has_targets

@@ -99,6 +99,15 @@ def test_an_extension_and_what_was_warned_of_are_gone_when_the_count_begins_anew
     assert life.effects[-1].target == 4 * HOUR
 
 
+def test_an_extension_in_wall_time_stays_as_the_business_time_by_which_it_moved_the_deadline() -> None:
+    assert OFFICE is not None
+    policies = policy_set(extensible("9h", p1="4h", p2="8bh"), calendar=OFFICE)
+    life = run(policies, created(9 * HOUR), extension(10 * HOUR, "6h"), changed(11 * HOUR, priority="p2"), until=100 * HOUR)
+
+    # From 13:00 to 19:00 the office is open for four hours: eight hours from 9:00 on, and four.
+    assert (life.lines("breached"), life.effects[-1].target) == (["breached @37h"], 12 * HOUR)
+
+
 def test_an_extension_of_what_is_not_promised_any_more_emits_nothing() -> None:
     gold = FieldIn("contract", frozenset({"gold"}))
     policies = policy_set(extensible("2h"), applies_to=gold)

@@ -1,4 +1,4 @@
-"""What is said about an escalation: to whom, why, because of which event, and which round it belongs to."""
+"""The effects of an escalation: to whom, why, because of which event, and which round it belongs to."""
 
 from __future__ import annotations
 
@@ -248,6 +248,14 @@ def test_asking_for_what_was_acknowledged_opens_a_new_round() -> None:
         3 * HOUR,
     )
     assert life.lines("repeated") == ["repeated team @3h"]
+
+
+def test_two_rounds_of_one_instant_are_a_microsecond_apart() -> None:
+    at = 2 * HOUR
+    life = run(asked(), created(0), about(1 * HOUR, "requested"), about(at, "acknowledged"), about(at, "requested"), until=at)
+
+    taken, again = life.effects[1:]
+    assert (round_of(taken), round_of(again, per_event=True)) == (at, at + 1)
 
 
 def test_each_request_opens_a_round_of_its_own() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stream.language.calendars import read_calendar
 from stream.sla.calendar.duration import Duration
-from stream.sla.effects import Kind
+from stream.sla.effects import Kind, Reason
 from stream.sla.policy.conditions import ALWAYS, FieldIn
 from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Metric
 from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold
@@ -53,7 +53,7 @@ def test_warnings_that_the_new_fields_bring_are_sent() -> None:
     assert life.lines("warned", "breached") == ["warned 50% @4h", "breached @8h"]
 
 
-# A ticket begins with the status "new", said or not.
+# A ticket begins with the status "new", stated or not.
 def test_a_row_that_starts_while_new_starts_with_the_ticket() -> None:
     metric = Metric("mine", starts=FieldIn("status", frozenset({"new", "open"})), stops=SOLVED)
     resolved = Commitment("mine", metric, by_priority(p1="4h"))
@@ -187,6 +187,7 @@ def test_a_cycle_that_begins_in_a_version_without_the_ladder_ends_the_monitoring
 
     escalated = [(effect.kind, effect.at) for effect in life.effects if effect.ladder]
     assert escalated[1:] == [(Kind.MONITORING, 4 * HOUR + HOUR // 2), (Kind.RELEASED, 6 * HOUR)]
+    assert [effect.reason for effect in life.effects if effect.kind is Kind.RELEASED] == [Reason.RESTARTED]
 
 
 def test_a_ladder_of_the_same_name_on_another_row_does_not_watch_on() -> None:

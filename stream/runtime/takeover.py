@@ -17,7 +17,7 @@ from stream.runtime.recovery.changelog import Changelog
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.output_recovery import read_back
 from stream.runtime.recovery.outputs import fence
-from stream.runtime.timers import TimerQueue
+from stream.runtime.timers import Expirations, TimerQueue
 from stream.sla.codec import codec
 from stream.sla.ticket.listing import lists_of_summary
 from stream.wire.forms import NewerReleaseError
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PAUSE_EVERY: Final = 2_000
-"""Tickets indexed between two breaths of the event loop."""
+"""Tickets that are indexed before the event loop runs something else."""
 _PATIENCE: Final = 30.0
 """Seconds for which a take-over waits for a deployment that the owner before knew."""
 _LOOK_EVERY: Final = 0.05
@@ -178,7 +178,7 @@ async def _index(context: WorkerContext, store: Store, partition: int, watermark
     """Raises RuntimeError when a ticket cannot be read back, NewerReleaseError when a newer release wrote it."""
     unconfirmed: list[tuple[bytes, State]] = []
     open_counts = context.metrics.open_commitments.begin(partition)
-    index = TicketIndex(TimerQueue(), TimerQueue(), open_counts, TicketLists(), unconfirmed)
+    index = TicketIndex(TimerQueue(), Expirations(), open_counts, TicketLists(), unconfirmed)
     tickets = store.of(partition)
     for count, key in enumerate(list(tickets)):
         stored = tickets.get(key)
@@ -195,9 +195,10 @@ async def _index(context: WorkerContext, store: Store, partition: int, watermark
         index.open_counts.add(stand)
         if lists := lists_of_summary(stand, unmatched=unmatched):
             index.lists.put(key, lists)
-        index.timers.set(key, wake_at)
-        # When it was changed last is not stored. It counts as changed now: the rest of its history may still be on the way.
-        index.expirations.set(key, expiration(ended, retention_of(context.settings, deleted=deleted), watermark))
+        index.timers.move(key, None, wake_at)
+        if ended is not None:
+            # When it was changed last is not stored. It counts as changed now: the rest of its history may be on the way.
+            index.expirations.set(key, expiration(ended, retention_of(context.settings, deleted=deleted), watermark))
         if count % _PAUSE_EVERY == 0:
             await asyncio.sleep(0)
     return index
