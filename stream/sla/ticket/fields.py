@@ -61,11 +61,13 @@ def update_fields(ticket: Ticket, event: Event, read: frozenset[str]) -> tuple[E
         ticket.partial = True
     elif type_ == "ticket.changed" and "status" in given and _gives_all(given, fields):
         ticket.whole_at = event.at
-    first = last = len(names)
     if given:
+        first = len(names)
         updated = _updated(fields, given, names)
-        last = len(names)
-        if last > first:
+        changed = len(names) - first
+        if changed < len(given):
+            event = event.with_fields({name: given[name] for name in names[first:]})
+        if changed:
             fields = bounded_fields(updated, read)
             ticket.shown = _still_shown(ticket.shown, given) if fields is updated else None
             if "status" in names:
@@ -78,9 +80,7 @@ def update_fields(ticket: Ticket, event: Event, read: frozenset[str]) -> tuple[E
         names += _BEGUN
     if names:
         ticket.fields = fields
-    if last - first == len(given):
-        return event, names
-    return event.with_fields({name: given[name] for name in names[first:last]}), names
+    return event, names
 
 
 def _updated(fields: Fields, given: Fields, names: list[str]) -> Fields:
