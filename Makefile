@@ -28,7 +28,7 @@ DESELECT := $(if $(LEFT_OUT),-m "$(wordlist 2,20,$(LEFT_OUT))")
 .DEFAULT_GOAL := help
 .PHONY: help setup demo unit test-short coverage test desks chaos simulate check pictures bench schemas wheel compile manifests lock clean
 
-help: ## Say what there is
+help: ## List the targets
 	@echo "make TARGET, where TARGET is one of"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 
@@ -65,7 +65,7 @@ endif
 desks: $(STAMP) ## Boot real helpdesks of Debian's packages, play stories on them and pull them, in some minutes
 	$(BIN)/pytest -q -m desk tests/desks $(ARGS)
 
-chaos: $(STAMP) ## Break a running cluster, seed after seed, and check what it said (ARGS="--seeds 20 --seed 1")
+chaos: $(STAMP) ## Break a running cluster, seed after seed, and check its effects (ARGS="--seeds 20 --seed 1")
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 simulate: $(STAMP) ## Break simulated clusters, thousands of them, each repeatable (SEEDS=20000, or a range: SEEDS=500-999)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from stream.gateway.outcome_recorder import OutcomeRecorder
 from stream.gateway.outcomes import Outcome as Answer
-from stream.gateway.recorder import Recorder
 from stream.notify.message import Status
 from stream.notify.notify_metrics import NotifyMetrics
 from stream.sla.effects import Kind
@@ -34,7 +34,7 @@ class Neighbours:
 
     def __init__(self) -> None:
         self._chance: Final = Random(7)  # noqa: S311  the same picture every time, on purpose
-        self._gateway: Final = Recorder([SOURCE]).metrics
+        self._gateway: Final = OutcomeRecorder([SOURCE]).metrics
         self._notify: Final = NotifyMetrics([_MAIL, _CHAT], ["team-lead"], lambda: 0)
         self._writeback: Final = WritebackMetrics([SOURCE])
         self._waiting = 0

@@ -24,7 +24,7 @@ from stream.demo.traffic import PARTITIONS
 from stream.demo.worker import workers_running
 from stream.demo.written_tickets import FeedRecord
 from stream.devkafka.broker import Broker
-from stream.gateway.recorder import Recorder
+from stream.gateway.outcome_recorder import OutcomeRecorder
 from stream.language.policies import load
 from stream.notify.notify_metrics import NotifyMetrics
 from stream.runtime.kafka.topic_admin import create
@@ -82,7 +82,7 @@ def scraped_run(seconds: float) -> Iterator[Prometheus]:
 @contextmanager
 def _others() -> Iterator[list[str]]:
     """The metrics of a gateway, a notifier and a writer that have nothing to do."""
-    gateway, notify = Recorder(["shop"]).metrics, NotifyMetrics(["support"], ["team-lead"], lambda: 0)
+    gateway, notify = OutcomeRecorder(["shop"]).metrics, NotifyMetrics(["support"], ["team-lead"], lambda: 0)
     writeback = WritebackMetrics(["shop"])
     writeback.watch(lambda: [DeskStatus("shop", 0, 0.0, failing=False)])
     registries = [gateway.registry, notify.registry, writeback.registry]

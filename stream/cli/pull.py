@@ -57,7 +57,7 @@ def _since(_context: click.Context, _option: click.Parameter, text: str | None) 
         return None
     try:
         return time.time_ns() // 1_000 - micros(text)
-    except ValueError:
+    except ValueError:  # it is not a length of time
         pass
     try:
         return parse_instant(text)

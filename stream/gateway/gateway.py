@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
     from stream.feeds.reading import Unmapped
     from stream.gateway.feed import Feed, Received
+    from stream.gateway.outcome_recorder import OutcomeRecorder
     from stream.gateway.payload import Part
-    from stream.gateway.recorder import Recorder
     from stream.runtime.kafka.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Gateway:
         feeds: Mapping[str, Feed],
         writer: Writer,
         topics: Topics,
-        recorder: Recorder,
+        recorder: OutcomeRecorder,
         *,
         public_url: str = "",
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000,

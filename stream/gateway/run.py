@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stream.gateway.gateway import Gateway
 from stream.gateway.outbox import Outbox
+from stream.gateway.outcome_recorder import OutcomeRecorder
 from stream.gateway.page import GatewayPage
-from stream.gateway.recorder import Recorder
 from stream.gateway.server import Bounds, Server
 from stream.observe.pages.routes import Routes
 from stream.observe.server import Server as PageServer
@@ -52,7 +52,7 @@ class Running:
         self._topics: Final = topics
         self._status = "starting"
         self._outbox: Final = Outbox(client, (topics.events, topics.feed_rejected))
-        recorder = Recorder(settings.feeds)
+        recorder = OutcomeRecorder(settings.feeds)
         recorder.metrics.connected.set_function(lambda: float(self._outbox.fresh()))
         gateway = Gateway(settings.feeds, self._outbox, topics, recorder, public_url=settings.public_url)
         self._server: Final = Server(gateway, self.ready, Bounds(connections=settings.connections))

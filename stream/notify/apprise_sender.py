@@ -61,7 +61,7 @@ def _asset() -> Any:
 
 
 class AppriseSender:
-    """Of one destination."""
+    """Sends the messages of one destination through Apprise."""
 
     def __init__(self, url: str, time_limit: float = TIME_LIMIT) -> None:
         """Raises AppriseError."""

@@ -1,11 +1,11 @@
-"""Sends the messages that wait in a queue to its destination: one after another, with growing pauses after a failure.
+"""Sends the messages of a queue to its destination: one after another, with growing pauses after a failure.
 
-What happens to a batch, in this order:
+A batch passes through these steps:
 
-1. It is decided again what each effect is to the destination: what was sent meanwhile counts.
-2. The messages are sent, one by itself or several as a summary. Without acceptance they wait on.
-3. What was accepted is remembered, in memory at once and then on the topic.
-4. The effects are finished: their offsets may be committed.
+1. Decide again what each effect is to the destination, because messages may have been sent meanwhile.
+2. Send the messages, one by itself or several as a summary. If the destination does not accept them, they stay in the queue.
+3. Record the accepted messages, in memory at once and then on the topic.
+4. Finish the effects: their offsets may be committed.
 
 A crash between 2 and 3 repeats the message after the restart, with the same id. Nothing else is ever repeated or left out.
 """
@@ -25,7 +25,7 @@ from stream.runtime.failpoint import failpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stream.notify.memory import Memory, Recorder
+    from stream.notify.memory import Memory, SentRecorder
     from stream.notify.message import Writer
     from stream.notify.notify_metrics import DestinationMetrics
     from stream.notify.rules import Destination
@@ -72,10 +72,10 @@ class Sender(Protocol):
 
 
 class Delivery:
-    """Of one destination."""
+    """Sends the messages of one destination."""
 
     def __init__(
-        self, destination: Destination, writer: Writer, queue: SendQueue, memory: Memory, recorder: Recorder, sender: Sender
+        self, destination: Destination, writer: Writer, queue: SendQueue, memory: Memory, recorder: SentRecorder, sender: Sender
     ) -> None:
         self.metrics: DestinationMetrics | None = None
         self.failing_since: int | None = None

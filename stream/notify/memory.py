@@ -70,7 +70,7 @@ class Memory:
             self._sent.popitem(last=False)
 
 
-class Recorder(Protocol):
+class SentRecorder(Protocol):
     """Remembers durably what a destination was sent."""
 
     async def record(self, destination: str, sent: Sequence[tuple[str, Sent]]) -> None:
@@ -114,7 +114,7 @@ class StateTopic:
                 self._apply(records)
 
     async def record(self, destination: str, sent: Sequence[tuple[str, Sent]]) -> None:
-        """As ``Recorder.record``: tries until Kafka has them, since the messages are sent already."""
+        """As ``SentRecorder.record``: tries until Kafka has them, since the messages are sent already."""
         wait = 0.5
         while True:
             try:

@@ -36,7 +36,7 @@ _REASONS: Final = (*(reason.value for reason in Skipped if reason is not Skipped
 
 
 class NotifyMetrics:
-    """Of one process. The label sets of all destinations exist from the start."""
+    """The metrics of a process. The label sets of all destinations exist from the start."""
 
     def __init__(self, destinations: Iterable[str], holders: Iterable[str], remembered: Callable[[], int]) -> None:
         self.registry: Final = CollectorRegistry()
@@ -64,7 +64,7 @@ class NotifyMetrics:
 
 
 class DestinationMetrics:
-    """Of one destination."""
+    """The metrics of one destination."""
 
     def __init__(self, metrics: NotifyMetrics, name: str) -> None:
         self._sent: Final = {status: metrics._sent.labels(name, status) for status in Status}

@@ -34,7 +34,7 @@ class Due(NamedTuple):
 
 
 class Pacer:
-    """Of one destination."""
+    """Decides when the messages of one destination are sent."""
 
     def __init__(self, storm: Storm | None, quiet: Quiet | None) -> None:
         self._storm: Final = storm

@@ -1,14 +1,14 @@
-"""The way of effects to one destination: read from Kafka, let wait in the queue, sent, committed.
+"""Takes effects from Kafka to one destination: reads them, queues them, sends them, and commits their offsets.
 
-Each destination has a consumer group of its own. One that is down reads no further when its queue is full, and holds nobody
-else up.
+Each destination has a consumer group of its own. A destination that is down reads no further when its queue is full, and
+delays no other.
 
 When partitions move to another process (``on_partitions_revoked``), in this order:
 
-1. What was fetched and not taken yet is dropped: whoever gets the partitions reads it again.
-2. The attempt that is under way may end, for at most ``_LONGEST_LEAVING``, and what it sent is remembered.
-3. What is finished is committed.
-4. What waits is forgotten.
+1. Drop the fetched records that are not in the queue yet: the new owner reads them again.
+2. Let the attempt in progress end, within ``_LONGEST_LEAVING`` seconds, and record the messages that it sent.
+3. Commit the offsets of finished effects.
+4. Remove the effects of these partitions from the queue.
 
 The new owner reads ``notify-state`` to its end first, so that it knows what was sent.
 """
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator
 
     from stream.notify.delivery import Delivery
-    from stream.notify.intake import Intake
+    from stream.notify.enqueuer import Enqueuer
     from stream.notify.notify_metrics import DestinationMetrics
-    from stream.notify.reading import Reading
+    from stream.notify.subscription import Subscription
 
 log = logging.getLogger(__name__)
 
@@ -47,22 +47,22 @@ _LONGEST_LEAVING: Final = 10.0
 
 
 class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types mypy could follow
-    """Of one destination."""
+    """The consumer, the queue and the delivery of one destination."""
 
     def __init__(
         self,
-        reading: Reading,
-        intake: Intake,
+        subscription: Subscription,
+        enqueuer: Enqueuer,
         delivery: Delivery,
         metrics: DestinationMetrics,
         catch_up: Callable[[], Awaitable[None]],
     ) -> None:
         """``catch_up``: reads what other processes have sent."""
-        self.name: Final = intake.name
+        self.name: Final = enqueuer.name
         self.ready = False
-        self._reading: Final = reading
-        self._intake: Final = intake
-        self._queue: Final = intake.queue
+        self._subscription: Final = subscription
+        self._enqueuer: Final = enqueuer
+        self._queue: Final = enqueuer.queue
         self._delivery: Final = delivery
         self._metrics: Final = metrics
         self._catch_up: Final = catch_up
@@ -75,13 +75,13 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         """The start of partitions that were never committed."""
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Until it is to stop. Raises ``aiokafka.errors.KafkaError``; the caller runs it again."""
-        self._consumer, self._raised = self._reading.consumer(), None
+        """Run until ``stopping`` is set. Raises ``aiokafka.errors.KafkaError``; the caller runs it again."""
+        self._consumer, self._raised = self._subscription.consumer(), None
         stop = asyncio.ensure_future(stopping.wait())
         try:
-            with needing(Operation.READ, Kind.GROUP, self._reading.group):
+            with needing(Operation.READ, Kind.GROUP, self._subscription.group):
                 await self._consumer.start()
-                self._consumer.subscribe(self._reading.topics, listener=self)
+                self._consumer.subscribe(self._subscription.topics, listener=self)
             await self._loop(stop)
             await self._leave()
         finally:
@@ -92,7 +92,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             self._queue.drop(self._queue.finished().keys())
 
     async def _end_tasks(self) -> None:
-        """End what is under way. An attempt may end by itself, because nobody knows what a receiver makes of half of one."""
+        """End the fetch and the attempt. The attempt has time to end by itself: a receiver may act on half of a request."""
         if self._fetch is not None:
             self._fetch.cancel()
         if self._attempt is not None:
@@ -116,7 +116,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             self._committed.clear()
             known = {tp: await self._consumer.committed(tp) for tp in assigned}
             if missing := [tp for tp, offset in known.items() if offset is None]:
-                begins = await self._reading.begins(
+                begins = await self._subscription.begins(
                     self._consumer, missing, new=all(offset is None for offset in known.values())
                 )
                 for tp, offset in begins.items():
@@ -151,7 +151,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
                 self._fetch = None
                 for tp, records in fetch.result().items():
                     first = self._first.get(tp, 0)
-                    self._intake.take([record for record in records if record.offset >= first], _now())
+                    self._enqueuer.take([record for record in records if record.offset >= first], _now())
             if attempt is not None and attempt.done() and self._attempt is attempt:
                 self._attempt = None
                 attempt.result()
@@ -185,7 +185,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         return ask_at
 
     async def _leave(self) -> None:
-        """Let go of everything that is under way, as above."""
+        """Steps 1 to 3 above."""
         if self._fetch is not None:
             self._fetch.cancel()  # 1
             self._fetch = None
@@ -221,7 +221,7 @@ def _now() -> int:
 
 
 async def keep_running(pipeline: Pipeline, stopping: asyncio.Event) -> None:
-    """Run a pipeline until it is to stop, again after every failure of Kafka. Anything else is raised."""
+    """Run a pipeline until ``stopping`` is set, and again after each failure of Kafka. Other errors are raised."""
     wait = 1.0
     while not stopping.is_set():
         began = time.monotonic()

@@ -45,7 +45,7 @@ class Entry:
 
 
 class SendQueue:
-    """Of one destination."""
+    """The queue of one destination."""
 
     def __init__(self, sent: Callable[[str], Sent | None], digest: Callable[[Effect], str]) -> None:
         """``sent``: what the destination knows of an effect. ``digest``: of what would be written about one."""

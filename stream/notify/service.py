@@ -10,13 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.notify.delivery import Delivery
-from stream.notify.intake import Intake
+from stream.notify.enqueuer import Enqueuer
 from stream.notify.memory import Memory, StateTopic
 from stream.notify.message import Writer
 from stream.notify.notify_metrics import NotifyMetrics
 from stream.notify.pipeline import Pipeline, keep_running
-from stream.notify.reading import Reading
 from stream.notify.send_queue import SendQueue
+from stream.notify.subscription import Subscription
 from stream.observe.pages.routes import Routes
 from stream.observe.server import serve
 from stream.runtime.kafka.topic_reader import existing_topics
@@ -49,7 +49,7 @@ class Options:
 
 
 class Service:
-    """One process."""
+    """One ``notify`` process."""
 
     def __init__(self, rules: Rules, senders: Mapping[str, Sender], options: Options) -> None:
         self._rules: Final = rules
@@ -62,7 +62,7 @@ class Service:
         self._pipelines: Final[list[Pipeline]] = []
 
     async def run(self) -> None:
-        """Until SIGTERM or Ctrl-C. Raises MissingTopicError, RefusedError, and OSError if the port is not free.
+        """Run until SIGTERM or Ctrl-C. Raises MissingTopicError, RefusedError, and OSError if the port is not free.
 
         Raises CancelledError if a signal comes before it has started.
         """
@@ -112,9 +112,9 @@ class Service:
         queue = SendQueue(sent, writer.digest)
         delivery = Delivery(rules.destinations[name], writer, queue, self._memory, state, self._senders[name])
         delivery.metrics = self._metrics.of[name]
-        reading = Reading(options.client, self._topics, options.topics.notify_group(name), options.begin)
-        intake = Intake(name, rules, queue, self._metrics)
-        return Pipeline(reading, intake, delivery, self._metrics.of[name], state.catch_up)
+        subscription = Subscription(options.client, self._topics, options.topics.notify_group(name), options.begin)
+        enqueuer = Enqueuer(name, rules, queue, self._metrics)
+        return Pipeline(subscription, enqueuer, delivery, self._metrics.of[name], state.catch_up)
 
     def _ready(self) -> tuple[bool, str]:
         """Called from the thread of the server."""

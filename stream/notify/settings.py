@@ -13,7 +13,7 @@ TABLE = "notify"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifySettings:
-    """Of one process."""
+    """The settings of a ``notify`` process."""
 
     rules: str = setting(read.text, "notify.yaml", "File of the rules: destinations and routes.")
     begin: str = setting(

@@ -83,7 +83,7 @@ class _Typed(msgspec.Struct):
 
 
 class WebhookSender:
-    """Of one destination."""
+    """Sends the messages of one destination, which is a webhook."""
 
     def __init__(self, url: str, keys: Sequence[bytes], time_limit: float = TIME_LIMIT) -> None:
         self._url: Final = url

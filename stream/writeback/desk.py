@@ -1,11 +1,11 @@
 """Writes the tickets of one desk, one after the other: a desk that is slow or down delays no other.
 
-A ticket is written so:
+A ticket is written in these steps:
 
-1. What its rules want is compared with what it was given last. If nothing differs, it is done.
-2. It is read. What the helpdesk has already is left out, so that a repetition after a crash writes nothing.
-3. It is changed, as it was read. If somebody has changed it in between, it is read again.
-4. What was written goes into its record, and the record into the topic of states.
+1. Compare the values that the rules want with the values that were written last. If they are equal, the ticket is done.
+2. Read the ticket. Leave out values that the helpdesk has already, so that a repetition after a crash writes nothing.
+3. Change the ticket as it was read. If it has been changed in between, read it again.
+4. Put the written values into the record of the ticket, and the record into the topic of states.
 
 A crash between 3 and 4 repeats the ticket after the restart, and 2 finds that nothing is left to do.
 """

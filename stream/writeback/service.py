@@ -1,15 +1,15 @@
 """Reads the outputs and lets each desk write its tickets.
 
-What belongs together, in this order, so that nothing is lost and nothing repeated:
+An effect passes through these steps, so that none is lost or written twice:
 
-1. An effect is taken into the record of its ticket, and the ticket waits for some seconds for more of them.
-2. Its desk writes it (``stream.writeback.desk``).
-3. Its record is saved in the topic of states.
+1. The record of its ticket takes the effect, and the ticket waits for some seconds for further effects.
+2. Its desk writes the ticket (``stream.writeback.desk``).
+3. The record is saved in the topic of states.
 4. The offset of the effect may be committed.
 
-A crash after 1 or 2 lets the effect be read again; the record of 3 knows what it has taken and what was written. When
-partitions are moved to another instance, nothing further is begun, what is being written is finished, and 4 follows. Tickets
-of a partition wait until the partition is read up to where it ended, so that only their current state is written.
+After a crash behind 1 or 2 the effect is read again; the record of 3 states which effects it has taken and which values were
+written. When partitions move to another process, no further ticket is begun, the current one is finished, and 4 follows. The
+tickets of a partition wait until the partition is read to its end, so that only their current state is written.
 
 Longer than 250 lines because reading, saving and committing share the four steps.
 """
@@ -65,7 +65,7 @@ log = logging.getLogger(__name__)
 
 
 class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types mypy could follow
-    """One instance."""
+    """One ``writeback`` process."""
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from stream.gateway.recorder import Recorder
+from stream.gateway.outcome_recorder import OutcomeRecorder
 from stream.observe.metrics.catalogue import CATALOGUE
 from stream.observe.metrics.gateway_metrics import GATEWAY_CATALOGUE
 from stream.observe.metrics.notify_catalogue import NOTIFY_CATALOGUE
@@ -90,7 +90,7 @@ def _fixed() -> dict[str, set[str]]:
     metrics = Metrics(PolicySet((), {}))
     metrics.open_commitments.begin(0).add([OpenCommitment("c", "p", "p1", "", "", "running", None, 0)])
     values: dict[str, set[str]] = {}
-    for family in (*metrics.registry.collect(), *Recorder(["desk"]).metrics.registry.collect()):
+    for family in (*metrics.registry.collect(), *OutcomeRecorder(["desk"]).metrics.registry.collect()):
         for sample in family.samples:
             for label in ("outcome", "kind", "state", "result"):
                 if label in sample.labels:

@@ -166,3 +166,10 @@ def test_every_generated_file_of_the_attributes_exists() -> None:
 
     assert len(generated) > 5
     assert [pattern for pattern in generated if not any(ROOT.glob(pattern))] == []
+
+
+def test_the_folders_of_the_unit_tests_have_the_names_of_those_of_the_code() -> None:
+    folders = {path.parent.relative_to(ROOT / "tests/unit") for path in (ROOT / "tests/unit").rglob("test_*.py")}
+
+    assert len(folders) > 20
+    assert [str(folder) for folder in sorted(folders) if not (ROOT / "stream" / folder).is_dir()] == []

@@ -119,7 +119,7 @@ class _Issues:
                 await self._client.get(f"/issues/{number}.json")
             except MissingError:
                 gone.append(number)
-            except ForbiddenError:
+            except ForbiddenError:  # it is hidden from the account, and not deleted
                 continue
         return gone
 

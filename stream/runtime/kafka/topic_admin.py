@@ -95,7 +95,7 @@ async def verify_optional(
     for spec in topics.optional_specs():
         try:
             found = await found_topics(bootstrap, topics, [spec], client=client)
-        except DeniedError:
+        except DeniedError:  # nothing is known of it
             continue
         if spec.name in found.found:
             problems += [*found.problems_of([spec], None), *found.retention_problems([spec])]

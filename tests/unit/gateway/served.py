@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from stream.feeds.signature import SCHEMES
 from stream.gateway.feed import EVENTS, Feed, Received
 from stream.gateway.gateway import Gateway
-from stream.gateway.recorder import Recorder
+from stream.gateway.outcome_recorder import OutcomeRecorder
 from stream.runtime.kafka.topics import Topics
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Desk:
     def __init__(self, *feeds: Feed, now: int = NOW) -> None:
         self.feeds = {feed.name: feed for feed in feeds or (events_feed(),)}
         self.kafka = Kafka()
-        self.recorder = Recorder(self.feeds)
+        self.recorder = OutcomeRecorder(self.feeds)
         self.gateway = Gateway(self.feeds, self.kafka, TOPICS, self.recorder, clock=lambda: now)
 
     def request(

@@ -14,14 +14,14 @@ from aiokafka.structs import TopicPartition
 from stream.notify import delivery
 from stream.notify import pipeline as module
 from stream.notify.delivery import Delivery, Failure, Outgoing
-from stream.notify.intake import Intake
+from stream.notify.enqueuer import Enqueuer
 from stream.notify.memory import Memory
 from stream.notify.message import Writer
 from stream.notify.notify_metrics import NotifyMetrics
 from stream.notify.pipeline import Pipeline, keep_running
-from stream.notify.reading import Reading
 from stream.notify.rules import Destination, Route, Rules
 from stream.notify.send_queue import SendQueue
+from stream.notify.subscription import Subscription
 from stream.sla.effects import Kind
 from stream.wire.effect import effect_headers, encode_effect
 from tests.effects import effect_of
@@ -128,11 +128,11 @@ class Rig:
         queue = SendQueue(lambda effect_id: self.memory.get("to", effect_id), WRITER.digest)
         delivering = Delivery(rules.destinations["to"], WRITER, queue, self.memory, self, self)
         delivering.metrics = self.metrics.of["to"]
-        reading = Reading({}, [TP.topic], "g", None)
-        reading.consumer = lambda: consumer  # type: ignore[method-assign]
+        subscription = Subscription({}, [TP.topic], "g", None)
+        subscription.consumer = lambda: consumer  # type: ignore[method-assign]
         self.queue = queue
-        intake = Intake("to", rules, queue, self.metrics)
-        self.pipeline = Pipeline(reading, intake, delivering, self.metrics.of["to"], self.catch_up)
+        enqueuer = Enqueuer("to", rules, queue, self.metrics)
+        self.pipeline = Pipeline(subscription, enqueuer, delivering, self.metrics.of["to"], self.catch_up)
 
     async def catch_up(self) -> None: ...
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stream.gateway.outcomes import Entry
 
 
-class Recorder:
+class OutcomeRecorder:
     """The outcomes of the requests to some feeds."""
 
     def __init__(self, feeds: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""Takes fetched effects into the queue of one destination, or passes over them."""
+"""Takes fetched effects into the queue of one destination, or skips them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _TYPE: Final = "ce_type"
 _PREFIX: Final = "breachwatch."
 
 
-class Intake:
-    """Of one destination."""
+class Enqueuer:
+    """Takes the effects of one destination into its queue."""
 
     def __init__(self, name: str, rules: Rules, queue: SendQueue, metrics: NotifyMetrics) -> None:
         self.name: Final = name

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aiokafka.structs import TopicPartition
 
 
-class Reading:
+class Subscription:
     """The input of a pipeline: topics, group, and the start of a group that has never committed."""
 
     def __init__(self, client: Mapping[str, Any], topics: Collection[str], group: str, begin: int | None) -> None:
