@@ -5,9 +5,9 @@
 
 The work is that of the comparison with other engines: a ticket has about five events (opened, answered, discussed, paused,
 given another priority, solved) and two commitments, some are breached, and routine effects are off. All events are of one
-partition. Records are made as the consumer makes them. Effects, dead letters and states go through ``Outputs`` and
-``Changelog`` into the batch builders of aiokafka, which a producer without a broker discards. What is missing: the fetch, the
-sockets, Faust, and the acknowledgement of a transaction.
+partition. A fetch is the bytes of some batches, which are taken apart as the consumer does it. Effects, dead letters and
+states go through ``Outputs`` and ``Changelog`` into the batch builders of aiokafka, which a producer without a broker discards.
+What is missing: the sockets, Faust, and the acknowledgement of a transaction.
 
 ``benchmarks/turn.py`` does short batches and another policy. Here batches are as long as those of a worker with a backlog,
 because a long unit of work meets memory that is in no cache.
@@ -32,17 +32,23 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import chain, pairwise
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from aiokafka.consumer import fetcher
 from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.structs import ConsumerRecord, RecordMetadata
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import RecordMetadata, TopicPartition
 from faust.types import TP
 from figures import figure, machine
 
 from stream.language.policies import load
 from stream.observe.metrics.registry import Metrics
+from stream.runtime.kafka.input_records import InputRecords, InputResult, account_for
 from stream.runtime.kafka.positions import Batch
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import write
@@ -52,14 +58,15 @@ from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.changelog import Changelog
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.outputs import Outputs
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load as load_settings
-from stream.runtime.timers import TimerQueue
+from stream.runtime.timers import Expirations, TimerQueue
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.wire.effect import encode_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 MINUTE: Final = 60_000_000
 HOUR: Final = 60 * MINUTE
@@ -67,6 +74,9 @@ START: Final = 1_767_603_600_000_000
 SPAN: Final = 10 * 24 * HOUR
 """Tickets are opened within it."""
 TARGET: Final = 16.0
+INPUT: Final = TopicPartition("ticket-events", 0)
+PUBLISHED: Final = 100
+"""Records of a batch in the topic."""
 USUAL: Final = 20e-6
 """Seconds between two looks at the clock where the clock is only counted."""
 POLICY: Final = """policies:
@@ -185,9 +195,9 @@ class _Elsewhere:
     """Stands for the consumer, the suspension detector and the store."""
 
     def __init__(self) -> None:
-        self.tickets: dict[bytes, bytes] = {}
+        self.tickets = Tickets()
 
-    def of(self, _: int) -> dict[bytes, bytes]:
+    def of(self, _: int) -> Tickets:
         return self.tickets
 
     def holds(self, *_: Any) -> bool:
@@ -236,34 +246,69 @@ def worker(
     for topic in (topics.breaches, topics.escalations, topics.rejected):
         written.found(topic, 0, 0)
     changes = Changelog(elsewhere, "bench-tickets-changelog", 0, changelog, elsewhere)  # type: ignore[arg-type]
-    index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0), TicketLists())
+    index = TicketIndex(TimerQueue(), Expirations(), metrics.open_commitments.begin(0), TicketLists())
     shard = Shard(settings, TP(topics.events, 0), elsewhere.tickets, index, Logs(written, changes), Checkpoint())
     return context, shard, (outputs, changelog)
 
 
-def records_of(events: list[tuple[str, Event]]) -> list[Any]:
-    """As the consumer makes them."""
+class Fetch(NamedTuple):
+    """What the broker answers to a request for a partition."""
+
+    data: bytes
+    first: int
+    end: int
+
+
+def fetches_of(events: list[tuple[str, Event]], firsts: Iterable[int]) -> list[Fetch]:
+    """``firsts``: where each begins."""
     found = []
-    for offset, (ticket, event) in enumerate(events):
-        key, value = ticket.encode(), encode_event(ticket, event)
-        found.append(
-            ConsumerRecord("ticket-events", 0, offset, event.at // 1_000, 0, key, value, None, len(key), len(value), ())
-        )
+    for first, end in pairwise([*firsts, len(events)]):
+        data = b"".join(_published(events, at, min(at + PUBLISHED, end)) for at in range(first, end, PUBLISHED))
+        found.append(Fetch(data, first, end))
     return found
 
 
-async def process(folder: Path, records: list[Any], size: int) -> tuple[float, tuple[int, int]]:
-    """CPU seconds for all records in batches of that size, and the bytes of outputs and changelog."""
+def _published(events: list[tuple[str, Event]], first: int, end: int) -> bytes:
+    """A batch as it stands in the topic."""
+    builder = DefaultRecordBatchBuilder(2, 0, False, -1, -1, 0, 1 << 30)
+    for number, (ticket, event) in enumerate(events[first:end]):
+        builder.append(number, event.at // 1_000, ticket.encode(), encode_event(ticket, event), [])
+    data = bytearray(builder.build())
+    data[:8] = first.to_bytes(8, "big")
+    return bytes(data)
+
+
+class _Position:
+    """The state of a partition as aiokafka keeps it."""
+
+    def __init__(self, at: int) -> None:
+        self.paused, self.position = False, at
+
+    def consumed_to(self, offset: int) -> None:
+        self.position = offset
+
+
+def batch_of(fetch: Fetch) -> Batch:
+    """As the consumer makes it."""
+    account_for(INPUT.topic)
+    position = _Position(fetch.first)
+    assignment = SimpleNamespace(active=True, state_value=lambda _: position)
+    records = InputRecords(INPUT, MemoryRecords(fetch.data), [], fetch.first, None, None, True, fetcher.READ_UNCOMMITTED)
+    parts = InputResult(INPUT, assignment=assignment, partition_records=records, backoff=0).getall()
+    return Batch(chain.from_iterable([part.records for part in parts]), fetch.first or None, fetch.end)
+
+
+async def process(folder: Path, fetches: list[Fetch]) -> tuple[float, tuple[int, int]]:
+    """CPU seconds for all fetches, and the bytes of outputs and changelog."""
     context, shard, producers = worker(folder)
-    end, took = 0, 0.0
-    for start in range(0, len(records), size):
-        part = records[start : start + size]
-        batch = Batch(part, end or None, end + len(part))
+    took = 0.0
+    for fetch in fetches:
         began = time.process_time()
+        batch = batch_of(fetch)
         while not await process_and_commit(context, shard, batch):
             pass
         took += time.process_time() - began
-        shard.cursor, end = 0, batch.end
+        shard.cursor = 0
     return took, (producers[0].bytes, producers[1].bytes)
 
 
@@ -286,16 +331,14 @@ def _counted(events: int, size: int) -> None:
         subprocess.run(["callgrind_control", "-i", switch, str(os.getpid())], check=True, stdout=subprocess.DEVNULL)
 
     async def run(folder: Path) -> None:
-        records = records_of(feed(events))
+        fetches = fetches_of(feed(events), (0, *range(events // 10, events, size)))
         context, shard, _ = worker(folder, _Counter())
         gc.collect()
         gc.disable()
-        first = events // 10
-        for number, start in enumerate((0, *range(first, events, size))):
-            end = min(first if not number else start + size, events)
+        for number, fetch in enumerate(fetches):
             if number == 1:
                 count("on")
-            batch = Batch(records[start:end], start or None, end)
+            batch = batch_of(fetch)
             while not await process_and_commit(context, shard, batch):
                 pass
             shard.cursor = 0
@@ -325,13 +368,13 @@ def main() -> None:
             figure(f"cycle, batches of {size:,}: instructions of an event", [instructions(events, size)], "")
         return
     events = chosen.events or 40_000
-    records = records_of(feed(events))
+    by_size = {size: fetches_of(feed(events), range(0, events, size)) for size in chosen.batches}
     gc.collect()
     gc.set_threshold(100_000, 20, 100)
     gc.freeze()  # the feed is not a part of a worker
     with tempfile.TemporaryDirectory() as folder:
-        for size in chosen.batches:
-            runs = [asyncio.run(process(Path(folder), records, size)) for _ in range(chosen.rounds)]
+        for size, fetches in by_size.items():
+            runs = [asyncio.run(process(Path(folder), fetches)) for _ in range(chosen.rounds)]
             took = [seconds / events * 1e6 for seconds, _ in runs]
             figure(f"cycle, batches of {size:,}: CPU of an event", took, "us", TARGET)
             outputs, changelog = runs[0][1]

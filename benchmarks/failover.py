@@ -4,7 +4,7 @@
 
 New tickets are published to every partition all the time; each makes effects. A partition is served again when a consumer that
 reads committed records sees an effect of a ticket that was opened after the kill. Most of the time is the setting
-``session_timeout`` (8 s): so long may a worker be silent before the broker tells the others.
+``session_timeout`` (8 s): so long may a worker be silent before the broker informs the others.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ async def both_serve(*workers: Worker) -> None:
 
 
 def readiness(worker: Worker) -> str:
-    """What it says of itself; empty while it says nothing, or is not ready."""
+    """Its own report; empty while it has none, or is not ready."""
     try:
         return worker.page("readyz")
     except OSError:

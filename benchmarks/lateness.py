@@ -39,7 +39,7 @@ from stream.sla.effects import Kind
 from stream.sla.events import Event
 from stream.wire.effect import decode_effect, encode_event
 
-TARGET: Final = 250.0
+TARGET: Final = 100.0
 GRACE: Final = 200.0
 BREACHES: Final = 30
 """A second."""
@@ -220,7 +220,7 @@ async def longest_backlog(broker: str, topics: Topics, feed: Feed) -> Any:
 
 async def until_caught_up(broker: str, topics: Topics, feed: Feed) -> None:
     async with committed(broker, topics.group, topics.events) as done:
-        while await done() < feed.published:  # noqa: ASYNC110  the broker tells nobody
+        while await done() < feed.published:  # noqa: ASYNC110  the broker does not announce it
             await asyncio.sleep(0.25)
 
 

@@ -24,6 +24,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from faust.types import TP
+from figures import machine
 from prometheus_client import CollectorRegistry
 from stand_ins import TakingChangelog, TakingOutputs
 
@@ -38,8 +39,9 @@ from stream.runtime.partition.lifecycle import State
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings import Settings
-from stream.runtime.timers import TimerQueue
+from stream.runtime.timers import Expirations, TimerQueue
 from stream.runtime.viewer import Viewer
 from stream.runtime.worker import THREAD_SECONDS
 from stream.sla.codec import codec
@@ -77,6 +79,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=8.0, help="of each flood; %(default)s")
     chosen = options.parse_args()
     open_, seconds = chosen.open, chosen.seconds
+    print(machine())
     engine = Engine(load([shipped("batoi")]))
     pool = states(engine, 1_763_000_000_000_000)
     settings = Settings(policies=("batoi",))
@@ -84,11 +87,13 @@ def main() -> None:
     shards = []
     for number in range(PARTITIONS):
         rows = [(b"%d" % key, *pool[key % len(pool)]) for key in range(number, open_, PARTITIONS)]
-        index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(number), TicketLists())
+        index = TicketIndex(TimerQueue(), Expirations(), metrics.open_commitments.begin(number), TicketLists())
         for key, _, wake in rows:
-            index.timers.set(key, wake + int(key))
+            index.timers.move(key, None, wake + int(key))
         logs = Logs(TakingOutputs(Topics("bench"), number), TakingChangelog())
-        tickets = {key: state for key, state, _ in rows}
+        tickets = Tickets()
+        for key, state, _ in rows:
+            tickets[key] = state
         shard = Shard(settings, TP("ticket-events", number), tickets, index, logs, Checkpoint())
         shard.life.enter(State.CATCHING_UP)
         shard.life.enter(State.RUNNING)
@@ -110,7 +115,7 @@ def main() -> None:
     print(f"thread, {len(stored)} tickets read: {1e3 * (time.thread_time() - began):6.2f} ms")
     read = min(50_000, len(shards[0].tickets))
     began = time.thread_time()
-    for state in islice(shards[0].tickets.values(), read):
+    for _, state in islice(shards[0].tickets.items(), read):
         viewer._running(state, 0)
     scan = (time.thread_time() - began) * open_ / read
     print(f"a scan of every ticket: {scan:6.2f} s (from {read:,} of them), {scan / walk:,.0f} times the walk of 3,000")

@@ -42,9 +42,10 @@ from stream.runtime.partition.sweep import Sweep
 from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load as load_settings
 from stream.runtime.suspension import SuspensionDetector
-from stream.runtime.timers import TimerQueue
+from stream.runtime.timers import Expirations, TimerQueue
 from stream.sla.codec import codec
 from stream.sla.effects import Kind
 from stream.sla.engine import Engine
@@ -142,18 +143,18 @@ class Worker:
             clients=NoClients(),
             suspension_detector=SuspensionDetector(allowed=3_600.0),
         )
-        tables: list[dict[bytes, bytes]] = [{} for _ in range(PARTITIONS)]
+        tables = [Tickets() for _ in range(PARTITIONS)]
         for key, state in tickets.items():
             tables[partition_of(key)][key] = state
         self.shards = [self._shard(number, table) for number, table in enumerate(tables)]
         self.ends = [0] * PARTITIONS
 
-    def _shard(self, number: int, table: dict[bytes, bytes]) -> Shard:
-        index = TicketIndex(TimerQueue(), TimerQueue(), self.metrics.open_commitments.begin(number), TicketLists())
+    def _shard(self, number: int, table: Tickets) -> Shard:
+        index = TicketIndex(TimerQueue(), Expirations(), self.metrics.open_commitments.begin(number), TicketLists())
         for key, state in table.items():
             wake_at, _, standing, _, _ = codec.peek(state)
             index.open_counts.add(standing)
-            index.timers.set(key, wake_at)
+            index.timers.move(key, None, wake_at)
         return Shard(
             self.context.settings,
             TP("ticket-events", number),

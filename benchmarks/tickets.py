@@ -74,7 +74,7 @@ def open_states(engine: Engine, now: int, count: int = 4_000) -> list[bytes]:
 
 
 def lived(engine: Engine, ticket: str, events: Iterable[Event], now: int) -> State:
-    """A ticket after these events, all that has fallen due until ``now`` said."""
+    """A ticket after these events, all that has fallen due until ``now`` emitted."""
     state: State | None = None
     for event in events:
         state = engine.apply(state, ticket, event, event.at).state

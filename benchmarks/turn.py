@@ -37,9 +37,10 @@ from stream.runtime.partition.commit import WorkerContext, process_and_commit
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load as load_settings
 from stream.runtime.suspension import SuspensionDetector
-from stream.runtime.timers import TimerQueue
+from stream.runtime.timers import Expirations, TimerQueue
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.wire.decode import decode
@@ -148,9 +149,9 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
         clients=NoClients(),
         suspension_detector=SuspensionDetector(allowed=3_600.0),
     )
-    index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0), TicketLists())
+    index = TicketIndex(TimerQueue(), Expirations(), metrics.open_commitments.begin(0), TicketLists())
     logs = Logs(TakingOutputs(topics, 0), TakingChangelog())
-    shard = Shard(context.settings, TP("ticket-events", 0), {}, index, logs, Checkpoint())
+    shard = Shard(context.settings, TP("ticket-events", 0), Tickets(), index, logs, Checkpoint())
     end = 0
     for records in batches:
         batch = Batch(records, end or None, end + len(records))

@@ -255,7 +255,7 @@ def _example(story: dict[str, Any]) -> str:
     """Deployments, events and effects of a story, a line each, in the order of their instants."""
     lines: list[tuple[str, int, str]] = []
     arrives = story.get("arrives", [])
-    happens = [(when, part) for item in story["happens"] for when, said in item.items() for part in _parts(said)]
+    happens = [(when, part) for item in story["happens"] for when, stated in item.items() for part in _parts(stated)]
     for number, (when, part) in enumerate(happens, start=1):
         place = arrives.index(str(number)) + 1 if arrives else number
         lines.append((when, 1, part if place == number else f"{part} (event {place} to arrive)"))
@@ -263,14 +263,14 @@ def _example(story: dict[str, Any]) -> str:
         ((when, what),) = item.items()
         lines.append((when, 0, _deployed(what)))
     for item in story["then"]:
-        ((when, said),) = item.items()
-        lines += [(when, 2, f"-> {part}") for part in _parts(said)]
+        ((when, stated),) = item.items()
+        lines += [(when, 2, f"-> {part}") for part in _parts(stated)]
     lines.sort(key=lambda line: (instant(line[0]), line[1]))
     return "".join(f"{datetime.fromisoformat(when):%a %H:%M}  {text}\n" for when, _, text in lines)
 
 
-def _parts(said: str | list[str]) -> list[str]:
-    return [said] if isinstance(said, str) else said
+def _parts(stated: str | list[str]) -> list[str]:
+    return [stated] if isinstance(stated, str) else stated
 
 
 def _deployed(what: str | list[str] | dict[str, str]) -> str:
@@ -316,11 +316,21 @@ def _implied(name: str) -> frozenset[str]:
 
 
 def _option(option: click.Option) -> str:
+    names = " / ".join(filter(None, (", ".join(option.opts), ", ".join(option.secondary_opts))))
     value = "" if option.is_flag else f" {option.make_metavar(click.Context(main))}"
     default = "required" if option.required else ""
     if not option.is_flag and isinstance(option.default, str | int | float) and option.default != "":
         default = f"`{option.default}`"
-    return f"| `{', '.join(option.opts)}{value}` | {default} | {_cell(option.help or '')} |"
+    meaning = _cell(f"{option.help or ''} {_bounds(option.type)}")
+    return f"| `{_cell(names + value)}` | {default} | {meaning} |"
+
+
+def _bounds(kind: click.ParamType) -> str:
+    """The minimum and the maximum of a number; empty if it has neither."""
+    if not isinstance(kind, click.IntRange | click.FloatRange):
+        return ""
+    low, high = ("" if bound is None else f"{bound:g}" for bound in (kind.min, kind.max))
+    return f"[{low} to {high}]" if low and high else f"[at least {low}]" if low else f"[at most {high}]"
 
 
 def _prose(text: str) -> str:

@@ -8,8 +8,8 @@ from stream.sla.effects import Effect, Kind, Reason
 
 
 def effect_of(kind: Kind, **fields: Any) -> Effect:
-    """Of ticket ``desk/1``, by the timer; what is not given says nothing."""
-    unsaid: dict[str, Any] = {
+    """Of ticket ``desk/1``, by the timer; a key that is not given is empty."""
+    empty: dict[str, Any] = {
         "id": "1",
         "at": 0,
         "detected_at": fields.get("at", 0),
@@ -43,4 +43,4 @@ def effect_of(kind: Kind, **fields: Any) -> Effect:
         "retracts_reason": None,
         "fields": {},
     }
-    return Effect(kind=kind, **(unsaid | fields))
+    return Effect(kind=kind, **(empty | fields))

@@ -229,7 +229,7 @@ class _Worker(Collector):
     def _keep(self, partition: int, key: bytes, before: State | None, step: Step) -> None:
         self._states[partition][key] = step.state
         self._counts[partition].change(before, step.state)
-        self._timers[partition].set(key, step.wake_at)
+        self._timers[partition].move(key, None if before is None else before.wake_at, step.wake_at)
         self._emit(step.effects)
 
     def _emit(self, effects: tuple[Effect, ...]) -> None:

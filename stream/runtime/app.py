@@ -19,6 +19,7 @@ from yarl import URL
 
 from stream.runtime import gc_tuning
 from stream.runtime.abort import abort
+from stream.runtime.freed_memory import give_back
 from stream.runtime.kafka.assignor import Assignor
 from stream.runtime.kafka.clients import AiokafkaClients
 from stream.runtime.kafka.connection import faust_credentials
@@ -168,6 +169,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
                     await take_over(self._context(), Restored(self.store, self.producer), self.tasks, assignment)
                     if not assignment.superseded():
                         gc_tuning.freeze()
+                        give_back()
         except Exception as error:  # noqa: BLE001  Faust would ignore it and continue without timers
             if self.should_stop:
                 log.info("stopping while taking over partitions")

@@ -1,9 +1,9 @@
-"""The next wake-up of each ticket of a partition, ordered by time. A change takes about a microsecond.
+"""The next wake-up of each ticket of a partition, ordered by time. A change takes less than a microsecond.
 
-The queue is a heap of integers, ``instant << 32 | slot``. Integers compare in one step, and the garbage collector does not
-visit them; tuples would take three times as long and slow down every full collection. When the instant of a ticket changes,
-its old entry stays in the heap. The entry is recognised as stale when it reaches the top, because the ticket then has another
-one. Heap and tickets share the integers, so a ticket takes about a hundred bytes here.
+Tickets stand by their instant, and a heap has the instants. The queue does not know the instant of a ticket: whoever moves a
+ticket knows its state, which has it. So a ticket takes some ninety bytes here, and fewer where several share an instant.
+
+When no ticket is left at an instant, the instant stays in the heap until it reaches the top.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SLOT_BITS: Final = 32
-SLOT: Final = (1 << _SLOT_BITS) - 1
+Due = bytes | dict[bytes, None]
+"""The ticket of an instant, or all of them where there are several."""
+
 _REBUILD_FROM: Final = 1024
-"""With fewer entries, a rebuild without the stale ones does not pay."""
+"""With fewer instants, a rebuild without those that have no ticket does not pay."""
 NEVER: Final = (1 << 62) - 1
 """Later than any instant."""
 
@@ -26,106 +27,161 @@ class TimerQueue:
     """One instant for each ticket, the soonest first. Tickets are record keys, instants are epoch microseconds."""
 
     def __init__(self) -> None:
-        self._entry_of: dict[bytes, int] = {}
-        self._ticket: list[bytes] = []
-        """The ticket of each slot."""
-        self._free: list[int] = []
+        self._due: dict[int, Due] = {}
+        """By instant."""
         self._heap: list[int] = []
+        """Each instant that has tickets at least once, and others."""
         self._soonest: int = NEVER
-        """No entry of the heap has an earlier instant. The entries are too large for the fast arithmetic of compiled code."""
+        """No instant of a ticket is earlier."""
+        self._count: int = 0
 
     def __len__(self) -> int:
         """The number of tickets that have an instant."""
-        return len(self._entry_of)
+        return self._count
 
-    def set(self, ticket: bytes, instant: int | None) -> None:
-        """Replace the ticket's instant. ``None`` removes it."""
-        entry = self._entry_of.get(ticket)
-        if instant is None:
-            if entry is not None:
-                self._release(ticket, entry & SLOT)
-            return
-        if entry is None:
-            slot = self._take_slot(ticket)
-        elif entry >> _SLOT_BITS == instant:
+    def move(self, ticket: bytes, before: int | None, instant: int | None) -> None:
+        """Replace the ticket's instant. ``None``: it had none, or gets none.
+
+        A ticket that was taken since, or that never was at ``before``, only gets its new instant.
+        """
+        if before is not None:
+            ticket = self._remove(ticket, before)
+        if instant is not None:
+            self._add(ticket, instant)
+
+    def _add(self, ticket: bytes, instant: int) -> None:
+        due = self._due.get(instant)
+        if due is None:
+            self._due[instant] = ticket
+            heap = self._heap
+            heappush(heap, instant)
+            if instant < self._soonest:
+                self._soonest = instant
+            if len(heap) > _REBUILD_FROM and len(heap) > 2 * len(self._due):
+                self._heap = list(self._due)
+                heapify(self._heap)
+        elif isinstance(due, bytes):
+            if due == ticket:
+                return
+            self._due[instant] = {due: None, ticket: None}
+        elif ticket in due:
             return
         else:
-            slot = entry & SLOT
-        entry = instant << _SLOT_BITS | slot
-        self._entry_of[ticket] = entry
-        heappush(self._heap, entry)
-        if instant < self._soonest:
-            self._soonest = instant
-        if len(self._heap) > _REBUILD_FROM and len(self._heap) > 2 * len(self._entry_of):
-            self._heap = list(self._entry_of.values())
-            heapify(self._heap)
+            due[ticket] = None
+        self._count += 1
+
+    def _remove(self, ticket: bytes, instant: int) -> bytes:
+        """Return the key: that which stood there, if it stood alone. The table has the same object, a record another one."""
+        due = self._due.get(instant)
+        if due is None:
+            return ticket
+        if isinstance(due, bytes):
+            if due != ticket:
+                return ticket
+            del self._due[instant]
+            ticket = due
+        elif ticket not in due:
+            return ticket
+        else:
+            del due[ticket]
+            if not due:
+                del self._due[instant]
+        self._count -= 1
+        return ticket
 
     def soonest(self) -> int | None:
         """The earliest instant of any ticket."""
         heap = self._heap
         while heap:
             top = heap[0]
-            if self._entry_of.get(self._ticket[top & SLOT]) == top:
-                self._soonest = top >> _SLOT_BITS
-                return self._soonest
+            if top in self._due:
+                self._soonest = top
+                return top
             heappop(heap)
         self._soonest = NEVER
         return None
 
     def in_order(self) -> Iterator[tuple[int, bytes]]:
-        """Yield instants and tickets, the soonest first, without removing them. A stale entry has no ticket (``b""``).
+        """Yield instants and tickets, the soonest first, without removing them. An instant may have no ticket (``b""``).
 
-        Each entry takes about five microseconds, for any number of tickets. The queue must not change during the iteration.
+        Each takes about five microseconds, for any number of tickets. The queue must not change during the iteration.
         """
-        heap, seen = self._heap, set()
+        heap, last = self._heap, -1
         edge = [(heap[0], 0)] if heap else []
         while edge:
-            entry, place = heappop(edge)
+            instant, place = heappop(edge)
             for child in range(2 * place + 1, min(2 * place + 3, len(heap))):
                 heappush(edge, (heap[child], child))
-            ticket = self._ticket[entry & SLOT]
-            # A ticket whose instant was changed and changed back has two valid entries.
-            if self._entry_of.get(ticket) == entry and ticket not in seen:
-                seen.add(ticket)
-                yield entry >> _SLOT_BITS, ticket
+            due = None if instant == last else self._due.get(instant)
+            last = instant
+            if due is None:
+                yield instant, b""
+            elif isinstance(due, bytes):
+                yield instant, due
             else:
-                yield entry >> _SLOT_BITS, b""
+                for ticket in due:
+                    yield instant, ticket
 
-    def __contains__(self, ticket: bytes) -> bool:
-        """Whether the ticket has an instant."""
-        return ticket in self._entry_of
+    def snapshot(self) -> tuple[list[int], dict[int, Due]]:
+        """A heap of instants, and what is due by instant, as they are now: some instants have no ticket.
 
-    def snapshot(self) -> tuple[list[int], list[bytes]]:
-        """A heap of entries and the ticket of each slot (an entry's lowest 32 bits), as they are now.
-
-        Some entries are stale: their ticket has another one as well, or is ``b""``. Takes a millisecond for 100,000 tickets,
-        which a sorted list would not.
+        Takes some milliseconds for 100,000 tickets, which a sorted list would not.
         """
-        return self._heap.copy(), self._ticket.copy()
+        copy = self._due.copy()
+        for instant, due in self._due.items():
+            if not isinstance(due, bytes):
+                copy[instant] = due.copy()
+        return self._heap.copy(), copy
 
     def take(self, until: int) -> bytes | None:
-        """Remove the instant of the next ticket and return the ticket, or ``None`` if its instant is after ``until``."""
+        """Remove the next ticket and return it; ``None``: its instant is after ``until``."""
         # Asked at every event: mostly a glance is enough.
         if self._soonest > until:
             return None
         instant = self.soonest()
         if instant is None or instant > until:
             return None
-        slot = heappop(self._heap) & SLOT
-        ticket = self._ticket[slot]
-        self._release(ticket, slot)
+        due = self._due[instant]
+        self._count -= 1
+        if isinstance(due, bytes):
+            del self._due[instant]
+            heappop(self._heap)
+            return due
+        ticket, _ = due.popitem()
+        if not due:
+            del self._due[instant]
+            heappop(self._heap)
         return ticket
 
-    def _take_slot(self, ticket: bytes) -> int:
-        if self._free:
-            slot = self._free.pop()
-            self._ticket[slot] = ticket
-        else:
-            slot = len(self._ticket)
-            self._ticket.append(ticket)
-        return slot
 
-    def _release(self, ticket: bytes, slot: int) -> None:
-        del self._entry_of[ticket]
-        self._ticket[slot] = b""
-        self._free.append(slot)
+class Expirations:
+    """The instant at which each closed ticket is forgotten. It follows from more than the state, so it is kept by ticket."""
+
+    def __init__(self) -> None:
+        self._queue: Final = TimerQueue()
+        self._instants: Final[dict[bytes, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._instants)
+
+    def set(self, ticket: bytes, instant: int | None) -> None:
+        """Replace the ticket's instant. ``None`` removes it."""
+        before = self._instants.get(ticket)
+        if before == instant:
+            return
+        self._queue.move(ticket, before, instant)
+        if instant is None:
+            del self._instants[ticket]
+        else:
+            self._instants[ticket] = instant
+
+    def in_order(self) -> Iterator[tuple[int, bytes]]:
+        """As of a ``TimerQueue``."""
+        return self._queue.in_order()
+
+    def take(self, until: int) -> bytes | None:
+        """Remove the next ticket and return it; ``None``: its instant is after ``until``."""
+        ticket = self._queue.take(until)
+        if ticket is not None:
+            del self._instants[ticket]
+        return ticket

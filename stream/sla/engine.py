@@ -1,4 +1,4 @@
-"""The core's two entrances, ``apply`` and ``wake``, and their one exit, a ``Step``.
+"""The core's three entrances, ``apply``, ``wake`` and ``confirm``, and their one exit, a ``Step``.
 
 What is true of a ticket is a function of the *set* of its events, the deployments of policies and the time up to which we look;
 not of the order in which events arrived, nor of when a deployment became known. An event that is the newest, and later than

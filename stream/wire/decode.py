@@ -69,6 +69,11 @@ _MISSING: Final = re.compile(r"^Object missing required field `([^`]+)`")
 _OUTSIDE: Final = Rejected(RejectReason.INVALID, "outside the years 1970 to 2199 (UTC)", "$.at")
 _decode: Final = msgspec.json.Decoder(Wire).decode
 _well_formed: Final = msgspec.json.Decoder(msgspec.Raw).decode
+# Compiled code looks up what it imports from code that is not compiled in a dict, at each use.
+_astuple: Final = astuple
+_FEED_TICK: Final = FeedTick
+_BACKSLASH: Final = ord("\\")
+"""As a number: to look for a byte as bytes, the interpreter raises and catches an exception first."""
 
 
 def decode(
@@ -104,16 +109,20 @@ def read(value: bytes | None, *, max_bytes: int = 1_048_576) -> Incoming | Tick 
     if len(value) > max_bytes:
         return Rejected(RejectReason.TOO_LARGE, f"{len(value)} bytes; at most {max_bytes} are allowed", "")
     try:
-        if not value.isascii():
+        ascii_only = value.isascii()
+        if not ascii_only:
             value.decode()  # msgspec does not validate the UTF-8 of keys that it ignores
         wire = _decode(value)
-        if type(wire) is FeedTick:
+        if type(wire) is _FEED_TICK:
             at = epoch_micros(wire.at)
             return Tick(wire.source, at, wire.state or None) if FIRST <= at < END else _OUTSIDE
         # All attributes in one step, because compiled code reads a struct's attributes by name.
-        values: tuple[Any, ...] = astuple(wire)
+        values: tuple[Any, ...] = _astuple(wire)
         at = epoch_micros(values[AT])
-        return Incoming(values[TICKET], event_of(wire, values, at)) if FIRST <= at < END else _OUTSIDE
+        if not FIRST <= at < END:
+            return _OUTSIDE
+        # With a backslash a text may be written in ASCII that is not ASCII.
+        return Incoming(values[TICKET], event_of(wire, values, at, ascii_only and _BACKSLASH not in value))
     except InvalidEvent as invalid:  # a name of its own: compiled, a name has one type in a function
         return _rejected(RejectReason.INVALID, invalid.message, invalid.path)
     except msgspec.ValidationError as error:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Header = tuple[str, bytes]
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
+_astuple: Final = astuple  # compiled code looks up the imported name in a dict, at each use
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:
@@ -84,12 +85,12 @@ _read_rejected: Final = msgspec.json.Decoder(WireRejected).decode
 
 def encode_effect(effect: Effect) -> bytes:
     """Encode an effect as the value of an output record."""
-    return _encode_values(list(astuple(effect)))
+    return _encode_values(list(_astuple(effect)))
 
 
 def encode_with_headers(effect: Effect, source: Header) -> tuple[bytes, list[Header]]:
     """``encode_effect`` and ``effect_headers`` together, which takes what both need once. ``source``: that header."""
-    values = list(astuple(effect))
+    values = list(_astuple(effect))
     value = _encode_values(values)
     return value, _headers(values[_ID], values[_KIND], values[_AT], source)
 

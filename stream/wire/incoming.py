@@ -33,6 +33,10 @@ from stream.wire.ticket_fields import InvalidEvent, one_form, ticket_fields
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# Compiled code looks up what it imports from code that is not compiled in a dict, at each use.
+_CHANGED: Final = TicketChanged
+_COMMENT: Final = CommentAdded
+_CREATED: Final = TicketCreated
 _place: Final = TicketEvent.__struct_fields__.index
 _ID: Final[int] = _place("id")
 _SOURCE: Final[int] = _place("source")
@@ -65,8 +69,9 @@ class Incoming:
         return f"Incoming(ticket={self.ticket!r}, event={self.event!r})"
 
 
-def event_of(wire: TicketEvent, values: tuple[Any, ...], at: int) -> Event:
-    """``values``: the attributes of ``wire`` in their order. ``at``: the instant of its time. Raises ``InvalidEvent``."""
+def event_of(wire: TicketEvent, values: tuple[Any, ...], at: int, ascii_only: bool) -> Event:
+    """``values``: the attributes of ``wire`` in their order. ``at``: the instant of its time. ``ascii_only``: whether all texts
+    are known to be. Raises ``InvalidEvent``."""
     actor = values[_ACTOR]
     kind: ActorKind | None = None
     role = ""
@@ -74,13 +79,13 @@ def event_of(wire: TicketEvent, values: tuple[Any, ...], at: int) -> Event:
         kind = actor.kind
         if actor.role:
             role = one_form(actor.role)
-    if type(wire) is TicketChanged:
-        fields = ticket_fields(values[_OWN])
+    if type(wire) is _CHANGED:
+        fields = ticket_fields(values[_OWN], ascii_only)
         return Event(at, values[_ID], "ticket.changed", values[_SOURCE], values[_SEQ], kind, fields, role=role)
-    if type(wire) is CommentAdded:
+    if type(wire) is _COMMENT:
         return Event(at, values[_ID], "comment.added", values[_SOURCE], values[_SEQ], kind, public=values[_OWN], role=role)
-    if type(wire) is TicketCreated:
-        fields = ticket_fields(values[_OWN])
+    if type(wire) is _CREATED:
+        fields = ticket_fields(values[_OWN], ascii_only)
         if "status" not in fields:
             fields["status"] = "new"
         return Event(at, values[_ID], "ticket.created", values[_SOURCE], values[_SEQ], kind, fields, role=role)

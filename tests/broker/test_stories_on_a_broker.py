@@ -1,4 +1,4 @@
-"""The stories of the shipped policies, told all at once to a worker on a real broker: each ticket fares as in its story."""
+"""The stories of the shipped policies, published all at once to a worker on a real broker, with the same effects."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_worker_emits_for_every_story_of_a_policy_what_replay_does(
         ],
     )
     with Worker(broker, topics, tmp_path, "--clock", "event") as worker:
-        until(lambda: all_committed(broker, topics), "all stories are heard", worker)
+        until(lambda: all_committed(broker, topics), "all stories are processed", worker)
         worker.stop()
 
     emitted: dict[str, list[Effect]] = defaultdict(list)

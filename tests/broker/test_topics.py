@@ -46,7 +46,7 @@ def make(broker: str, name: str, partitions: int, **settings: str) -> None:
         # Above the broker's default, which is below what the input and the dead letters need.
         configs = {"max.message.bytes": "4194304", **{key.replace("_", "."): value for key, value in settings.items()}}
         await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=configs)])
-        while name not in await admin.list_topics():  # noqa: ASYNC110  the broker tells no one when it has learnt
+        while name not in await admin.list_topics():  # noqa: ASYNC110  the broker does not announce it
             await asyncio.sleep(0.05)
         await admin.close()
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def check_state(recording: Recording, known: Truth) -> Iterator[str]:
-    """Objections: to tickets, to how far the feed is said to be, to what is committed."""
+    """Objections: to tickets, to the stored progress of the feed, to what is committed."""
     deployments = known.judges.deployments
     engine = Engine(deployments, history=recording.history)
     store = empty_store()
@@ -54,7 +54,7 @@ def check_state(recording: Recording, known: Truth) -> Iterator[str]:
 
 
 def _progress(changelog: list[Found]) -> Iterator[str]:
-    """How far the feed is said to be never goes back, as long as one worker owns the partition.
+    """The stored progress of the feed never goes back, as long as one worker owns the partition.
 
     The next owner may begin before a checkpoint that the one before it wrote last: it reads that input again.
     """
@@ -87,7 +87,7 @@ def _ticket(ticket: str, held: State, known_ticket: KnownTicket, engine: Engine,
     # What follows them among the arguments is not stored.
     for (is_, should_be), name in zip(zip(now.head.parts(), must.head.parts(), strict=True), names, strict=False):
         if is_ != should_be:
-            yield f"state: {ticket}: {name} is {is_}, the engine says {should_be}"
+            yield f"state: {ticket}: {name} is {is_}, the engine has {should_be}"
     if now.history != must.history or _base(now) != _base(must):
         yield f"state: {ticket} keeps another history than the engine"
     open_ = {(one.commitment, one.state, one.due_at) for one in open_commitments(now)}

@@ -55,7 +55,7 @@ def check_effects(recording: Recording, known: Truth) -> tuple[list[str], Counte
         objections += _early(one, recording, known)
         objections += _foreseen(one, recording, known)
         if (before := emitted.get(one.effect.id)) is not None:
-            objections.append(f"repeated: {one}, first said at {before.stored.place}")
+            objections.append(f"repeated: {one}, first emitted at {before.stored.place}")
             continue
         emitted[one.effect.id] = one
         counts["emitted"] += 1
@@ -66,7 +66,7 @@ def check_effects(recording: Recording, known: Truth) -> tuple[list[str], Counte
         counts["retracted"] += 1
         target = open_commitment.pop(one.effect.retracts, None)
         if target is None:
-            objections.append(f"retracted without having been said: {one} takes back {one.effect.retracts}")
+            objections.append(f"retracted without having been emitted: {one} takes back {one.effect.retracts}")
         elif target.effect.kind is not one.effect.retracts_kind or target.effect.ticket != one.effect.ticket:
             objections.append(f"a retraction of something else: {one} takes back {target}")
         else:
@@ -85,7 +85,7 @@ def _misplaced(one: Emitted, topic: Topic, known: Truth) -> Iterator[str]:
     effect, stored = one.effect, one.stored
     known_ticket = known.tickets.get(effect.ticket)
     if known_ticket is None:
-        yield f"invented: {one}: nobody has told of this ticket"
+        yield f"invented: {one}: no event names this ticket"
         return
     if stored.partition != known_ticket.partition or topic is not effect.kind.topic:
         yield f"misplaced: {one} belongs to partition {known_ticket.partition} of {effect.kind.topic}"
@@ -96,7 +96,7 @@ def _misplaced(one: Emitted, topic: Topic, known: Truth) -> Iterator[str]:
 def _early(one: Emitted, recording: Recording, known: Truth) -> Iterator[str]:
     """``detected_at`` is by the clock of a worker, which may have been set; when the record was written is not.
 
-    Who corrects, confirms or erases what a clock that was ahead has said may have a clock that is right.
+    A worker that corrects, confirms or erases an effect of a clock that was ahead may have a clock that is right.
     """
     effect, written, pace = one.effect, one.stored.written, recording.pace
     showed = [(pace.at(step.began) + step.by, pace.at(step.ended + NOTICED) + step.by, step) for step in recording.steps]
@@ -195,7 +195,7 @@ def _set_against(open_commitment: Mapping[str, Emitted], recording: Recording, k
             found_details = {detail(one.effect) for those in emitted[ticket].values() for one in those}
             for about in found_details ^ known_ticket.details:
                 if about[1].at < recording.until:
-                    word = "not true" if about in found_details else "not said"
+                    word = "not true" if about in found_details else "not emitted"
                     yield f"different: {about} of {ticket} is {word}"
 
 

@@ -26,7 +26,7 @@ SESSION: Final = 6.0
 KILLED: Final = (-signal.SIGKILL, 137)
 """How a worker ends that was killed, from outside or at a failpoint."""
 ENDED: Final = (0, -signal.SIGTERM)
-"""How a worker ends that is told to: in order, or at once, when it has only just been started."""
+"""How a worker ends that gets SIGTERM: in order, or at once, when it has only just been started."""
 NO_START: Final = 1
 """How a worker ends when Faust cannot start: the broker went away after it had been asked for its topics."""
 _FOREVER: Final = 3_600_000_000
@@ -41,7 +41,7 @@ class Exit(NamedTuple):
     worker: int
     status: int
     asked: bool
-    """Whether it had been told to end."""
+    """Whether it had got SIGTERM."""
 
 
 class Worker:
@@ -74,7 +74,7 @@ class Worker:
         self._leash = ChildGuard(self.process)
 
     def ended(self) -> int | None:
-        """Its exit status, once; ``None`` while it runs or after that was told."""
+        """Its exit status, once; ``None`` while it runs, or after the status was returned."""
         if self.process is None or (status := self.process.poll()) is None:
             return None
         self.process = None
@@ -95,7 +95,7 @@ class Worker:
         self.clock.set(hang=_FOREVER if seconds is None else int(seconds * 1e6))
         return self.send(HANG)
 
-    def says(self, text: str) -> bool:
+    def logged(self, text: str) -> bool:
         return self.log.exists() and text in self.log.read_text("utf-8", "replace")
 
 
@@ -130,7 +130,7 @@ class Cluster:
         deadline = time.monotonic() + patience
         while worker.process is not None:
             if time.monotonic() > deadline:
-                raise AssertionError(f"worker {worker.number} was told to end and did not, within {patience:g} s: {worker.log}")
+                raise AssertionError(f"worker {worker.number} got SIGTERM and did not end within {patience:g} s: {worker.log}")
             await asyncio.sleep(0.05)
         return [one.status for one in self.exits if one.worker == worker.number][-1]
 
@@ -144,7 +144,7 @@ class Cluster:
             worker.ended()
 
     def unexplained(self, *, broker_was_away: bool) -> list[str]:
-        """Ends that nothing explains: neither killed, nor told to end, nor by their own decision to be started anew."""
+        """Ends that nothing explains: neither killed, nor by SIGTERM, nor by their own decision to be started anew."""
         explained = {*KILLED, EXIT_STATUS, *([NO_START] if broker_was_away else [])}
         return [
             f"worker {one.worker} ended with {one.status} (its log: {self.workers[one.worker].log})"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HANG: Final = signal.SIGRTMIN + 1
-"""Told this, the main thread, and so the event loop, does nothing for as long as the clock's file says."""
+"""On this signal the main thread, and so the event loop, does nothing for as long as the clock's file states."""
 
 
 def launch(file: Path, arguments: list[str]) -> None:

@@ -53,7 +53,7 @@ class WorkerClock:
 
     @classmethod
     def create(cls, file: Path, pace: Pace, hang: int) -> Self:
-        """``hang``: for how long the worker does nothing when it is told to hang; real microseconds."""
+        """``hang``: for how long the worker does nothing when it gets the signal ``HANG``; real microseconds."""
         file.write_bytes(_FIELDS.pack(pace.began, pace.shows, pace.speed, 0, hang))
         return cls(file)
 

@@ -56,7 +56,7 @@ class Deployed(NamedTuple):
 def clean(
     seed: int, minutes: int, deploys: Sequence[Deployed] = (), history: int = HISTORY, *, erasures: bool = False
 ) -> Recording:
-    """The run's time is the machine's. Each minute, what was published in it is processed, and what is due is said.
+    """The run's time is the machine's. Each minute, what was published in it is processed, and what is due is emitted.
 
     ``deploys``: in the order of their records, after the first one, which has the files of the run.
     """

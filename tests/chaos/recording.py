@@ -63,7 +63,7 @@ class Recording(NamedTuple):
     until: int
     """Everything that becomes true before this instant of the run's time must be there."""
     stopped: int
-    """When the workers ended, in the run's time: later nothing can have been said."""
+    """When the workers ended, in the run's time: later nothing can have been emitted."""
     history: int
     """Events of a ticket that workers kept."""
     deployments: tuple[Stored, ...] = ()

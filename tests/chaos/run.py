@@ -146,7 +146,7 @@ async def _play(
     at_least: int,
     still_well: Callable[[], None],
 ) -> int:
-    """The feed and the faults, until everything is processed. The instant up to which everything must have been said."""
+    """The feed and the faults, until everything is processed. The instant up to which everything must have been emitted."""
     bootstrap = world.broker.bootstrap
 
     async def until(true: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -158,7 +158,7 @@ async def _play(
             await asyncio.sleep(0.25)
 
     async def ready() -> bool:
-        return all(worker.says("ready: ") for worker in world.cluster.workers)
+        return all(worker.logged("ready: ") for worker in world.cluster.workers)
 
     async def all_published_and_processed() -> bool:
         if not world.helpdesk.done:
@@ -192,14 +192,12 @@ async def _play(
     await until(deployments_hold, "the last deployment holds")
     born = world.pace.minute()
     world.helpdesk.publish_now(canaries(born))
-    # A partition wakes its tickets in the order of their instants: when this breach is said, all before it are.
-    await until(canaries_died, "the last deadlines are said")
+    # A partition wakes its tickets in the order of their instants: when this breach is emitted, all before it are.
+    await until(canaries_died, "the breaches of the last deadlines are emitted")
     await until(all_published_and_processed, "all input is committed")
     for worker in world.cluster.workers:
         if (status := await world.cluster.leave(worker, _PATIENCE)) not in ENDED:
-            raise AssertionError(
-                f"worker {worker.number} was told to end when all was over, and ended with {status}: {worker.log}"
-            )
+            raise AssertionError(f"worker {worker.number} got SIGTERM when all was over, and ended with {status}: {worker.log}")
     return born + CANARY_DUE
 
 

@@ -183,7 +183,7 @@ def test_an_effect_of_a_ticket_without_any_event_is_named(sound: Recording) -> N
     stored, effect = first(sound.breaches, lambda one: one.kind is Kind.STARTED)
     other = restated(stored, effect, ticket="desk/nobody", id="another")._replace(key=b"desk/nobody")
 
-    assert any("nobody has told of this ticket" in one for one in objections(sound._replace(breaches=[*sound.breaches, other])))
+    assert any("no event names this ticket" in one for one in objections(sound._replace(breaches=[*sound.breaches, other])))
 
 
 def test_a_retraction_without_cause_or_of_nothing_is_named(sound: Recording) -> None:
@@ -195,7 +195,7 @@ def test_a_retraction_without_cause_or_of_nothing_is_named(sound: Recording) -> 
     others = objections(sound._replace(breaches=instead(sound.breaches, stored, of_nothing)))
 
     assert found.startswith("unexplained: ")
-    assert others[0].startswith("retracted without having been said: ")
+    assert others[0].startswith("retracted without having been emitted: ")
 
 
 def test_a_refusal_that_is_missing_repeated_or_undeserved_is_named(sound: Recording) -> None:

@@ -1,8 +1,8 @@
 """What the input of a run, as it stands in Kafka, must have led to, by the log of deployments as it stands there.
 
-By two ways that know nothing of each other: the slow oracle for what must be said and how every promise stands, and the pure
-engine over the same events for the states that workers keep. Both know all deployments from the beginning. Where policies were
-deployed, the engine says also which policy and version an effect must name, and which reason.
+By two ways that know nothing of each other: the slow oracle for the effects that must be emitted and how every promise stands,
+and the pure engine over the same events for the states that workers keep. Both know all deployments from the beginning. Where
+policies were deployed, the engine gives also which policy and version an effect must name, and which reason.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Judges(NamedTuple):
 
 
 class KnownTicket(NamedTuple):
-    """What the input says of one ticket, in the order of the log."""
+    """What the input states of one ticket, in the order of the log."""
 
     partition: int
     events: list[tuple[int, Event]]
@@ -78,13 +78,13 @@ class KnownTicket(NamedTuple):
     state: State
     """What the pure engine makes of them, before time passes."""
     emitted: set[Expected]
-    """What must be said, up to ``_LATEST`` after the end."""
+    """What must be emitted, up to ``_LATEST`` after the end."""
     details: set[Detail]
     """The same by the engine, with what the oracle does not know; empty where nothing was deployed."""
     open_commitments: set[OpenState]
     """How open commitments stand then."""
     cut: bool
-    """Events that a deployment may have to judge are not kept: what is said of the ticket depends on when workers learned of
+    """Events that a deployment may have to judge are not kept: the effects of the ticket depend on when workers learned of
     the deployment, and is not known here. An erased ticket is cut too, because it depends on when workers learned of the
     erasure: ``tests.chaos.erasures_checker`` checks it."""
 
@@ -97,7 +97,7 @@ class Truth(NamedTuple):
     newest: dict[int, int]
     """Partition to the newest instant that its feed has shown, epoch microseconds."""
     far: int
-    """The instant up to which the stories are told."""
+    """The instant up to which the stories are computed."""
     erasures: dict[str, str]
     """Ticket to the id of the event that erased it."""
 
@@ -162,7 +162,7 @@ def truth(recording: Recording, first: PolicySet, hours: Hours) -> Truth:
 
 
 def emitted_by(by: Judges, number: int, events: Iterable[Event], until: int) -> set[Expected]:
-    """What had to be said of these events, up to ``until``, by those who knew no deployment after that number."""
+    """What had to be emitted for these events, up to ``until``, by those who knew no deployment after that number."""
     known = by._replace(deployments=by.deployments.until(number))
     return story_of(by.first.policies, by.hours, events, until, known.ahead).emitted
 

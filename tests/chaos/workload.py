@@ -1,4 +1,4 @@
-"""What the tickets of a run live through, and when their helpdesk tells it: some of it late, in another order, or twice."""
+"""What the tickets of a run live through, and when their helpdesk publishes it: some of it late, in another order, or twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One story, as each vendor's webhooks and API would tell it: identities, order, repetition, unknown statuses, free text."""
+"""One story, as each vendor's webhooks and API would send it: identities, order, repetition, unknown statuses, free text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FOLDERS += [("freshdesk", "pulled"), ("glpi", "payloads"), ("servicenow", "paylo
 COMPLETE = [
     one for one in FOLDERS if one not in {("jira", "payloads"), ("jira", "data-center-payloads")} and one[0] != "zammad"
 ]
-"""Folders that tell the whole story: Jira's webhooks lack comments of agents, and Zammad has no status for a hold."""
+"""Folders that have the whole story: Jira's webhooks lack comments of agents, and Zammad has no status for a hold."""
 STORY = [
     "2026-03-02 09:15: answer breached",
     "2026-03-02 09:20: answer met_late",

@@ -1,4 +1,4 @@
-"""The story that the payloads of each vendor tell, shaped by its documentation, and what an engine makes of it.
+"""The story that the payloads of each vendor contain, shaped by its documentation, and what an engine makes of it.
 
 Beside ``payloads``, a folder of ``tests/feeds`` may have documents of the vendor's API (``pulled``, with ``pulled.jsonl``) and
 payloads that no mapping may guess (``unmapped-*``). Jira Data Center has folders of its own in Jira's.

@@ -59,7 +59,7 @@ def part_of(event: Event) -> str:
 
 
 def touches(condition: Condition | None, event: Event, changed: set[str]) -> bool:
-    """Whether the condition speaks of the event's type (or of any, by its actor alone), or of a field that changed."""
+    """Whether the condition names the event's type (or of any, by its actor alone), or of a field that changed."""
     match condition:
         case FieldIn(field, _):
             return field in changed
@@ -76,7 +76,7 @@ def touches(condition: Condition | None, event: Event, changed: set[str]) -> boo
 
 
 class Record:
-    """The fields of one ticket, told by its events in order."""
+    """The fields of one ticket, as its events in order state them."""
 
     def __init__(self) -> None:
         self.fields: Fields = {}

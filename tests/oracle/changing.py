@@ -43,7 +43,7 @@ class Change(NamedTuple):
 
 
 class Names:
-    """What ``was`` says in a set of policies."""
+    """The former names that ``was`` gives in a set of policies."""
 
     def __init__(self, policies: Sequence[Policy]) -> None:
         present = {policy.name for policy in policies}

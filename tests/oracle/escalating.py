@@ -146,7 +146,7 @@ class Escalating:
         past = self._past(escalation_state, resolved_ladder)
         over = escalation_state.passed_over & {level.name for level in past}
         left = [level for level in past if level.name not in over]
-        now = [level.name for level in left if _speaks(level, resolved_ladder, self.story)]
+        now = [level.name for level in left if _may_emit(level, resolved_ladder, self.story)]
         later = [level.name for level in left if level.name not in (*now, *waiting)]
         escalation_state.passed_over = over | set(later[:-1])
         if now:
@@ -185,9 +185,9 @@ class Escalating:
         raised = False
         resolved = self.story.commitments.get(resolved_ladder.ladder.commitment)
         for level, threshold in resolved_ladder.levels:
-            speaks = _speaks(level, resolved_ladder, self.story)
+            may_emit = _may_emit(level, resolved_ladder, self.story)
             if (
-                speaks
+                may_emit
                 and level.name not in escalation_state.passed_over
                 and not _passed(level, escalation_state, resolved_ladder)
                 and reached(threshold, resolved, watch, resolved_ladder.calendar, now)
@@ -250,7 +250,7 @@ class Escalating:
         self, level: Level, wait: Duration | None, escalation_state: EscalationState, resolved_ladder: ResolvedLadder
     ) -> bool:
         """``wait`` has passed since the ladder last spoke, and the level may speak in this minute."""
-        if wait is None or not _speaks(level, resolved_ladder, self.story):
+        if wait is None or not _may_emit(level, resolved_ladder, self.story):
             return False
         again = self._later(escalation_state.last_emitted_at, wait, resolved_ladder)
         return again is not None and self.story.now >= again
@@ -287,5 +287,5 @@ def _passed(level: Level, escalation_state: EscalationState, resolved_ladder: Re
     return any(name in escalation_state.raised for name in names[names.index(level.name) :])
 
 
-def _speaks(level: Level, resolved_ladder: ResolvedLadder, story: Story) -> bool:
+def _may_emit(level: Level, resolved_ladder: ResolvedLadder, story: Story) -> bool:
     return not level.only_in_business_hours or story.hours[resolved_ladder.calendar].is_open(story.now)

@@ -1,7 +1,7 @@
 """A calendar as its file states it, asked one minute at a time, and lengths of time counted one minute at a time.
 
 Minutes count from 1970-01-01 00:00 UTC. Nothing of ``stream`` is imported: the text of a calendar or a duration is read here
-a second time, far less completely, and refused where it says more than is understood.
+a second time, far less completely, and refused where it has more than this reader knows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What must be said about one ticket, worked out as slowly and as plainly as it can be said.
+"""Which effects one ticket must have, computed as slowly and as plainly as possible.
 
 Nothing of the engine is used but its data: policies, conditions, rows, marks and events. Instants lie on whole minutes; of
 each minute in turn it is asked what is true.
@@ -8,8 +8,8 @@ Time
     deletion or restoration comes first; then the id decides, its numbers as numbers, then its text and the source. A repetition
     of source, id and seq is one event. In each minute the events at its first instant come first, then what time alone makes
     true at that instant, then the minute passes. So what is done at the instant of a deadline is done in time, and nothing is
-    ever said to be true before the minute now looked at.
- 2. What time makes true is said up to, not at, the instant ``until``.
+    ever emitted with an instant before the present minute.
+ 2. What time makes true is emitted up to, not at, the instant ``until``.
  3. A minute counts on a calendar if its local reading is one that the calendar opens, and always on the wall. What a
     calendar that is open on stated dates only does not open long enough for is never reached.
 
@@ -28,10 +28,10 @@ The ticket
     back at its level.
 
 Stopwatches (one a metric row)
- 5. A row is asked about an event that touches what its conditions speak of, and about the event with which the ticket begins.
+ 5. A row is asked about an event that touches what its conditions name, and about the event with which the ticket begins.
  6. Asked while on: ``cancels``, then ``stops``, then ``restarts``; then ``pauses`` if it runs, or the end of the pause.
  7. Asked before its first cycle: ``starts``, unless ``cancels``; with ``stops`` as well it is taken as a cycle already over.
- 8. Asked when stopped, or cancelled: ``again`` says whether ``starts`` opens a new cycle or (stopped) ``reopens`` continues
+ 8. Asked when stopped, or cancelled: ``again`` states whether ``starts`` opens a new cycle or (stopped) ``reopens`` continues
     this one, unless ``stops`` or ``cancels`` hold too. A reopened cycle keeps its minutes; those between are none of them.
  9. A cycle that begins, restarts or is reopened where ``pauses`` holds is paused at once.
 
@@ -58,7 +58,7 @@ Verdicts
     It pages if ``page`` gives ``yes`` for the fields at that time.
 18. Stopped or restarted before: met; or measured, without a target. Stopped after: met late, once a reopening. Reopened, a
     promise that was met is open again, with what is promised by then, and one met late is breached as before. A timer
-    elapses instead, and is cancelled when it stops before; of its restart nothing is said but the new start.
+    elapses instead, and is cancelled when it stops before; of its restart only the new start is emitted.
 19. While it is open, ``due_at`` is when the allowance will first be shown if nothing else happens; ``None`` while paused.
     Decided, it stays as it was.
 
@@ -72,9 +72,9 @@ Marks
 Ladders
 24. In the first minute in which a level's mark is reached, its stopwatch is on and (on a commitment) the promise open or
     breached, it is raised, unless it or a higher one was. With ``only_in_business_hours`` it must be an open minute as well.
-25. The highest is repeated when ``repeat_every`` has passed since it was last said, in an open minute where it must be, and
+25. The highest is repeated when ``repeat_every`` has passed since it was last emitted, in an open minute where it must be, and
     no level is raised in this one; not more often than the cap.
-26. Acknowledged, nothing more is said until ``raise_again_after`` has passed; then it is repeated, and climbs on.
+26. Acknowledged, it emits nothing more until ``raise_again_after`` has passed; then it is repeated, and climbs on.
 27. Stopped, it is watched for ``monitoring``, or (also where that would never end) released; at the quiet end it is
     released, and a reopening later begins it anew. Any other reopening brings a raised level back, counting its repetitions
     and their time from there.
@@ -87,7 +87,7 @@ Ladders
     the level, else that takes requests, else of the first. It raises its level or repeats it, unless the ladder takes none,
     has no such level, the stopwatch on which it stood is off, or it is neither urgent nor is the ``due_at`` of the commitment
     asked for past (one fulfilled while it had none counts as past).
-30. Whatever is said of a ladder names its kind. What raises or repeats a level, or brings it back, names the team that the
+30. Each effect of a ladder names its kind. What raises or repeats a level, or brings it back, names the team that the
     level chooses for the fields at that time: those after the event, but for a reopening those before it, as in 13.
 
 Policies that change on the way
@@ -96,7 +96,7 @@ Policies that change on the way
 32. A set has, besides its own policies, the versions of these that the set before had and it has not. ``was`` gives a thing
     its former name, except where the version that applies to the ticket still has the former one.
 33. What is open is counted anew, minute by minute, on the calendars of the new set. It takes the new target from where the one
-    before counted, whatever ``on_change`` says. It is said to be retargeted if its deadline, target, clock, policy, version,
+    before counted, whatever ``on_change`` states. It is retargeted if its deadline, target, clock, policy, version,
     calendar, row or name is another; and breached if the deadline is now a past minute.
 34. What is not promised any more is cancelled, and its ladder released, also while it is watched. What was decided stays.
 35. What begins by a new set and has its deadline in a past minute has no target, deadline or warning in
@@ -165,7 +165,7 @@ def oracle(
     until: int,
     changes: Sequence[Change] = (),
 ) -> set[Expected]:
-    """All that must be said about one ticket by the instant ``until`` (epoch microseconds).
+    """All effects of one ticket that must be emitted by the instant ``until`` (epoch microseconds).
 
     ``changes``: sets that take the place of the first, in the order of their minutes.
 
@@ -181,7 +181,7 @@ def story_of(
     until: int,
     changes: Sequence[Change] = (),
 ) -> Story:
-    """The whole story up to then: what was said, and how every promise and its stopwatch stand."""
+    """The whole story up to then: its effects, and how every promise and its stopwatch stand."""
     unique: dict[tuple[str, str, int], Event] = {}
     for event in events:
         unique.setdefault((event.source, event.id, event.seq), event)

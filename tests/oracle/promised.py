@@ -27,7 +27,7 @@ WALL_PAUSES = "~"
 
 
 class Expected(NamedTuple):
-    """One thing that must be said. Instants are epoch microseconds; ``name`` is of a commitment or a ladder."""
+    """One effect that must be emitted. Instants are epoch microseconds; ``name`` is of a commitment or a ladder."""
 
     name: str
     kind: str
@@ -43,7 +43,7 @@ class Expected(NamedTuple):
 
 
 class Story:
-    """What has happened to one ticket up to the minute ``now``, and what had to be said."""
+    """What has happened to one ticket up to the minute ``now``, and the effects that had to be emitted."""
 
     def __init__(self, policies: Sequence[Policy], hours: Mapping[str, OpenMinutes]) -> None:
         self.policies = policies

@@ -119,7 +119,7 @@ def berlin(text: str) -> int:
 
 
 class Shown(NamedTuple):
-    """What people are told of one commitment in one cycle."""
+    """What people read of one commitment in one cycle."""
 
     verdict: str
     due: str | None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Consumer:
-    """What was said and not taken back. Objects as soon as something is said twice or taken back unsaid."""
+    """What was emitted and not retracted. Objects as soon as an effect comes twice, or is retracted without having come."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -46,7 +46,7 @@ class Consumer:
 
     def _take(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
-            assert effect.id not in self._ids, f"said twice: {effect}"
+            assert effect.id not in self._ids, f"emitted twice: {effect}"
             self._ids.add(effect.id)
             self.effects.append(effect)
             if effect.retracts:

@@ -56,7 +56,7 @@ class Chains:
             assert now in ("cancelled", "coming back"), f"restored after {now!r}: {effect}"
             self.state[name] = "open"
             return
-        if kind is Kind.RETARGETED and now == "cancelled":  # the terms changed meanwhile: only a restored one may say so
+        if kind is Kind.RETARGETED and now == "cancelled":  # the terms changed meanwhile: only a restored one may be retargeted
             self.state[name] = "coming back"
             return
         may = _MAY[kind] | ({"open"} if kind is Kind.STARTED and name in timers else set())

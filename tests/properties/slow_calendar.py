@@ -1,4 +1,4 @@
-"""The rule of business time, written out a second time and as slowly as it can be said.
+"""The rule of business time, written out a second time and as slowly as possible.
 
 An instant is open if its local reading (date and minute of the day) is one that the calendar opens. Every minute is converted
 to local time by itself; there is no span, no offset and no sum here, and nothing of ``stream`` is imported.

@@ -1,4 +1,4 @@
-"""What is true of a ticket does not depend on the order, the repetition or the timing of what we hear of it."""
+"""What is true of a ticket does not depend on the order, the repetition or the timing of its events."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_any_order_any_repetition_and_wake_ups_anywhere_end_in_the_same_facts(
 def test_events_of_a_source_with_whole_days_and_any_ids_end_in_the_same_facts_in_any_order(
     policies: PolicySet, events: list[Event], data: st.DataObject
 ) -> None:
-    """Many events share an instant, and some an id; no ``seq`` tells the rest apart."""
+    """Many events share an instant, and some an id; no ``seq`` distinguishes the rest."""
     found: dict[Identity, Event] = {}
     for event in events:
         id_ = data.draw(st.sampled_from(["e9", "e10", "e010", "E9", "9", "10", "a1", "f1", "7b-1", "7b-2", event.id]))

@@ -40,26 +40,26 @@ def ticket_fields(draw: st.DrawFn) -> dict[str, str | list[str]]:
 @st.composite
 def events(draw: st.DrawFn) -> Event:
     kind: EventType = draw(st.sampled_from(EVENT_TYPES))
-    says: dict[str, Any] = {}
+    keys: dict[str, Any] = {}
     match kind:
         case "ticket.created":
-            says["fields"] = {"status": draw(st.sampled_from(STATUSES)), **draw(ticket_fields())}
+            keys["fields"] = {"status": draw(st.sampled_from(STATUSES)), **draw(ticket_fields())}
         case "ticket.changed":
-            says["fields"] = draw(ticket_fields())
+            keys["fields"] = draw(ticket_fields())
         case "comment.added":
-            says["public"] = draw(st.booleans())
+            keys["public"] = draw(st.booleans())
         case "ticket.merged":
-            says["into"] = draw(identifiers) + "/other"
+            keys["into"] = draw(identifiers) + "/other"
         case "dependency.started" | "dependency.ended":
-            says["party"] = one_form(draw(identifiers))
+            keys["party"] = one_form(draw(identifiers))
         case "extension.granted":
-            says = {"commitment": one_form(draw(identifiers)), "by": draw(st.sampled_from(["30m", "1h30m", "2bd4bh", "1mo"]))}
+            keys = {"commitment": one_form(draw(identifiers)), "by": draw(st.sampled_from(["30m", "1h30m", "2bd4bh", "1mo"]))}
         case "resolution.accepted":
-            says["by"] = draw(st.sampled_from(["customer", "manager"]))
+            keys["by"] = draw(st.sampled_from(["customer", "manager"]))
         case "escalation.requested":
-            says = {"level": draw(texts), "impact": draw(st.sampled_from(["", "production", "business_risk"]))}
+            keys = {"level": draw(texts), "impact": draw(st.sampled_from(["", "production", "business_risk"]))}
         case "escalation.acknowledged" | "escalation.released":
-            says = {"level": draw(texts)}
+            keys = {"level": draw(texts)}
     return Event(
         at=draw(instants),
         id=draw(identifiers),
@@ -67,7 +67,7 @@ def events(draw: st.DrawFn) -> Event:
         source=draw(identifiers),
         seq=draw(st.integers(0, 2**63 - 1)),
         actor=draw(st.none() | st.sampled_from(ACTOR_KINDS)),
-        **says,
+        **keys,
     )
 
 
@@ -153,3 +153,17 @@ def test_what_we_write_keeps_the_schema(ticket: str, event: Event) -> None:
 @given(identifiers, instants)
 def test_reading_a_tick_gives_back_what_was_written(source: str, at: int) -> None:
     assert decode(b"any", encode_tick(source, at), now=None) == Tick(source, at)
+
+
+raw_texts = st.text(st.sampled_from("ae@\u0301\u00e9\u212b\\/\n") | st.characters(codec="utf-8"), max_size=8)
+
+
+@given(st.dictionaries(raw_texts, raw_texts, max_size=3))
+@example({"cafe\u0301": "cafe\u0301", "team": "a"})
+def test_a_text_that_is_escaped_is_the_same_text(fields: dict[str, str]) -> None:
+    event = {"type": "ticket.changed", "id": "1", "source": "s", "ticket": "k", "at": "2026-03-02T12:00:00Z", "fields": fields}
+    escaped, plain = (
+        decode(b"k", json.dumps(event, ensure_ascii=ascii_only).encode(), now=None) for ascii_only in (True, False)
+    )
+    assert escaped == plain
+    assert not isinstance(escaped, Incoming) or all(one_form(name) == name for name in escaped.event.fields)

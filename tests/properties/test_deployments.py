@@ -31,7 +31,7 @@ Fact = tuple[str, int, int | None, str]
 
 
 class Replica(Consumer):
-    """A consumer's view: what was said and not taken back. Objects as soon as something is said twice or taken back unsaid."""
+    """A consumer of some deployments. Objects to an effect that comes twice, or that is retracted before it comes."""
 
     def __init__(self, one: Deployed, known: int, history: int = 200) -> None:
         """``known``: so many deployments are known in the beginning."""

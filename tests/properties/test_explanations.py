@@ -1,4 +1,4 @@
-"""Explanations agree with what the engine said, to the microsecond, whatever the policy and the history."""
+"""Explanations agree with the effects of the engine, to the microsecond, whatever the policy and the history."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def up_to(effect: Effect, events: list[Event]) -> list[Event]:
 
 
 def find(deadlines: tuple[Deadline, ...], effect: Effect) -> Deadline:
-    """The one deadline that tells of a commitment's effect."""
+    """The one deadline that explains a commitment's effect."""
     found = [
         d
         for d in deadlines

@@ -1,4 +1,4 @@
-"""The engine and the oracle say the same of random policies, calendars and histories."""
+"""The engine and the oracle emit the same for random policies, calendars and histories."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def engine(scene: Scene) -> set[Expected]:
-    """What the engine says when it hears the events in order and then lets time pass."""
+    """What the engine emits when it gets the events in order and time then passes."""
     engine = Engine(scene.policy_set())
     state: State | None = None
     emitted: list[Effect] = []
@@ -81,7 +81,7 @@ def changes(one: Deployed) -> list[Change]:
 
 
 def engine_with_deployments(one: Deployed) -> set[Expected]:
-    """What the engine says in the order of time, with every deployment known from the beginning."""
+    """What the engine emits in the order of time, with every deployment known from the beginning."""
     _, _, emitted = play(one, check=False)
     return {
         Expected(

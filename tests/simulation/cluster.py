@@ -55,7 +55,7 @@ class Machine:
     def _ended(self, doing: str, error: BaseException | None) -> None:
         exits = self._cluster.exits
         if error is None:
-            exits["told to end"] += 1
+            exits["ended in order"] += 1
         elif isinstance(error, KafkaError) or REPLACED in str(error) or BEHIND in str(error):
             exits[type(error).__name__] += 1
         else:

@@ -26,7 +26,7 @@ _TRIES: Final = 3
 
 
 class Delivered:
-    """What a partition task gets: a batch, and whom to tell that it is off its hands."""
+    """What a partition task gets: a batch, and the callback for the end of its processing."""
 
     def __init__(self, value: Batch, acknowledged: Callable[[], None]) -> None:
         self.value: Final = value
@@ -120,7 +120,8 @@ class Consumer:
             caught_up = not records and not task.life.live and reached >= task.shard.catch_up_to
             if records or (caught_up and reached != delivered.get(tp)):
                 waiting += 1
-                batch = self._positions.records(tp, records) if records else self._positions.end(tp, reached)
+                end = records[-1].offset + 1 if records else reached
+                batch = self._positions.deliver(tp, records, end)
                 task.offer(Delivered(batch, acknowledged))
                 position = batch.end
             elif log.end > position:

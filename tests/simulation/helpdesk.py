@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def may_be_published(one: Planned, clock: ClockMode) -> bool:
-    """Where the feed says what time it is, nothing is too far in the future to be believed."""
+    """Where the feed gives the time, nothing is too far in the future to be believed."""
     return clock is ClockMode.WALL or one.bad != RejectReason.FUTURE
 
 

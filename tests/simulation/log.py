@@ -90,7 +90,7 @@ class Partition:
     _waiting: list[Callable[[], None]] = field(default_factory=list)
 
     def lead(self) -> Self:
-        """Raises NotLeaderForPartitionError while it has no leader, as whoever asks for it is told."""
+        """Raises NotLeaderForPartitionError while it has no leader, as a client that asks for it learns."""
         if self._away:
             raise NotLeaderForPartitionError
         return self

@@ -1,4 +1,4 @@
-"""Whether what a worker holds of a partition beside its tickets is what the tickets say: timers and counts."""
+"""Whether what a worker holds of a partition beside its tickets is what the tickets have: timers and counts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from stream.observe.metrics.open_counts import OpenCommitmentCounts
 from stream.runtime.partition.changes import expiration, retention_of
 from stream.runtime.partition.ticket_lists import TicketLists
-from stream.runtime.timers import TimerQueue
+from stream.runtime.timers import Expirations, TimerQueue
 from stream.sla.codec import codec
 from stream.sla.ticket.listing import NAMES, lists_of_summary
 
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
 
 def check_memory(shard: Shard, settings: Settings) -> Iterator[str]:
     """Objections, between two turns. The index is made anew, as at a takeover."""
-    timers, expirations = TimerQueue(), TimerQueue()
+    timers, expirations = TimerQueue(), Expirations()
     lists = TicketLists()
     counts = OpenCommitmentCounts(shard.open_counts._metrics)
     for key, stored in shard.tickets.items():
         wake_at, ended, open_, unmatched, deleted = codec.peek(stored)
-        timers.set(key, wake_at)
+        timers.move(key, None, wake_at)
         expirations.set(key, expiration(ended, retention_of(settings, deleted=deleted)))
         counts.add(open_)
         unconfirmed = codec.decode(stored).unconfirmed if codec.has_unconfirmed(stored) else {}
         first = min((at for at, _ in unconfirmed.values()), default=None)
         if first != (waits := shard.feeds.waits_for(key)):
-            yield f"memory: {key!r} of partition {shard.number} waits for {waits}, the ticket says {first}"
+            yield f"memory: {key!r} of partition {shard.number} waits for {waits}, the ticket has {first}"
         lists.put(key, lists_of_summary(open_, unmatched=unmatched))
     for what, is_, must in (("timers", shard.timers, timers), ("expirations", shard.expirations, expirations)):
         if _entries(is_) != _entries(must):
-            yield f"memory: {what} of partition {shard.number} are {_entries(is_)}, the tickets say {_entries(must)}"
+            yield f"memory: {what} of partition {shard.number} are {_entries(is_)}, the tickets have {_entries(must)}"
     if _numbers(shard.open_counts) != _numbers(counts):
-        yield f"memory: {_numbers(shard.open_counts)} is open in partition {shard.number}, the tickets say {_numbers(counts)}"
+        yield f"memory: {_numbers(shard.open_counts)} is open in partition {shard.number}, the tickets have {_numbers(counts)}"
 
     for name in NAMES.values():
         if set(shard.lists.of(name)) != set(lists.of(name)):
-            yield f"memory: {name} of partition {shard.number} are {shard.lists.of(name)}, the tickets say {lists.of(name)}"
+            yield f"memory: {name} of partition {shard.number} are {shard.lists.of(name)}, the tickets have {lists.of(name)}"
 
 
-def _entries(queue: TimerQueue) -> list[tuple[int, bytes]]:
+def _entries(queue: TimerQueue | Expirations) -> list[tuple[int, bytes]]:
     return sorted(entry for entry in queue.in_order() if entry[1])
 
 

@@ -112,7 +112,7 @@ def test_an_epoch_that_begins_while_the_partition_is_lost_and_regained_hides_no_
         store.restore(0, records[:1])
         await beginning
         store.restore(0, records)
-        return store.reached(0), store.of(0)
+        return store.reached(0), dict(store.of(0).items())
 
     assert _run(way) == (2, dict.fromkeys((b"desk/0", b"desk/1", b"desk/2"), b"state"))
 
@@ -143,6 +143,6 @@ def test_a_take_over_of_an_older_generation_that_comes_late_counts_for_nothing()
         stores[2].restore(0, owners.brokers.log.committed(_TOPICS.changelog))
         found = (await owners.changelog(stores[2])).found()
         assert found == Checkpoint(5, release=__version__)
-        return stores[2].of(0)
+        return dict(stores[2].of(0).items())
 
     assert _run(way) == {b"desk/1": b"new"}

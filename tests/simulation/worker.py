@@ -110,7 +110,7 @@ class WorkerProcess:
         self._world.loop.spawn(self.process, self._guarded(work, *args))
 
     def leave(self) -> None:
-        """As told by SIGTERM: finish, commit, leave the group."""
+        """As after SIGTERM: finish, commit, leave the group."""
         self._stopping = True
         self._rejoin.set()
 
@@ -162,7 +162,7 @@ class WorkerProcess:
             await self.link.ask("group", lambda: self._world.group.leave(member, now()))
         for number in list(self.tasks):
             await close(self.context, self.tasks.pop(number))
-        self._end("told to end", None)
+        self._end("ended in order", None)
 
     async def _hold(self) -> None:
         for task in list(self.tasks.values()):

@@ -1,4 +1,4 @@
-"""Complaints about other helpdesks that a story of one ticket cannot tell."""
+"""Complaints about other helpdesks that a story of one ticket cannot show."""
 
 from __future__ import annotations
 

@@ -162,3 +162,29 @@ def test_a_word_that_was_replaced_is_not_a_term_of_the_glossary() -> None:
     terms = {line.split("|")[1].strip() for line in GLOSSARY.splitlines() if line.startswith("| ")}
 
     assert terms & RETIRED.keys() == set()
+
+
+def test_no_text_has_a_verb_of_speech_for_what_a_program_does() -> None:
+    """An engine emits an effect, a consumer reads it, and a person is notified."""
+    own = Path(__file__).relative_to(ROOT)
+    files = [
+        path.relative_to(ROOT)
+        for folder, kinds in (
+            ("stream", ("py", "yaml")),
+            ("tests", ("py", "yaml", "yml")),
+            ("benchmarks", ("py",)),
+            ("docs", ("md",)),
+            ("prometheus", ("yml", "yaml")),
+        )
+        for kind in kinds
+        for path in sorted((ROOT / folder).rglob(f"*.{kind}"))
+    ]
+    found = [
+        f"{file}:{number}: {line.strip()}"
+        for file in files
+        if file != own
+        for number, line in enumerate((ROOT / file).read_text("utf-8").splitlines(), start=1)
+        if re.search(r"\b(said|says|unsaid|told|tells|heard|hears)\b", line)
+    ]
+
+    assert found == []

@@ -1,4 +1,4 @@
-"""The schema and the loader agree on every example; the loader says what the example's first line expects."""
+"""The schema and the loader agree on every example; the loader reports what the example's first line expects."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from stream.wire.instants import parse_instant
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "schemas" / "examples"
 OBVIOUS = {"partition", "offset", "actor", "kind", "type"}
-"""Keys of which the name, or the description of the struct, says enough."""
+"""Keys of which the name, or the description of the struct, suffices."""
 CONTRACTS = ("ticket-event", "sla-effect", "rejected-event", "feed-rejected")
 NOW = parse_instant("2026-03-10T00:00:00Z")
 

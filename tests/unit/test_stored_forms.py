@@ -124,7 +124,7 @@ def test_a_checkpoint_from_before_forms_is_of_the_first_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("checkpoint_", "says"),
+    ("checkpoint_", "expected"),
     [
         (Checkpoint(), ""),
         (Checkpoint(partitions=4), ""),
@@ -133,11 +133,11 @@ def test_a_checkpoint_from_before_forms_is_of_the_first_form() -> None:
         (Checkpoint(restoring=True), "the tickets of partition 3 are being restored: let `breachwatch restore` finish"),
     ],
 )
-def test_a_checkpoint_states_why_no_worker_may_take_the_partition_over(checkpoint_: Checkpoint, says: str) -> None:
+def test_a_checkpoint_states_why_no_worker_may_take_the_partition_over(checkpoint_: Checkpoint, expected: str) -> None:
     refusal = checkpoint_.refusal(3, 4)
 
-    assert bool(refusal) == bool(says)
-    assert says in refusal
+    assert bool(refusal) == bool(expected)
+    assert expected in refusal
 
 
 @pytest.mark.parametrize("newer", [codec.decode, codec.peek])

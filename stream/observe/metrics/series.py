@@ -12,6 +12,7 @@ from typing import Final
 
 from prometheus_client.samples import Exemplar
 
+_bisect_left: Final = bisect_left  # compiled code looks up the imported name in a dict, at each use
 _EXEMPLAR: Final = 128 - len("ticket")
 """OpenMetrics allows 128 characters for the names and values of an exemplar."""
 
@@ -34,10 +35,11 @@ class CounterSeries:
 class HistogramSeries:
     """One series of a histogram: the count of each bucket (not cumulative), and the sum of the values."""
 
-    __slots__ = ("_bounds", "counts", "exemplars", "sum")
+    __slots__ = ("_bounds", "_first", "counts", "exemplars", "sum")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self._bounds: Final = bounds
+        self._first: Final = bounds[0]
         self.counts: Final = [0] * (len(bounds) + 1)
         """One per bound, and a last one for values above all bounds."""
         self.sum = 0.0
@@ -45,7 +47,7 @@ class HistogramSeries:
         """By index into ``counts``."""
 
     def observe(self, value: float) -> None:
-        self.counts[bisect_left(self._bounds, value)] += 1
+        self.counts[_bisect_left(self._bounds, value) if value > self._first else 0] += 1
         self.sum += value
 
     def observe_of(self, ticket: str, value: float) -> None:

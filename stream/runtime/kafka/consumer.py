@@ -119,9 +119,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     def _input_batches(self, fetched: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Message]]:
         """Yield one message for all fetched records of an input partition."""
-        for tp, records in fetched.items():
+        for tp, parts in fetched.items():
             if not self._is_changelog_tp(tp):
-                yield tp, self._message(tp, self._positions.records(tp, records))
+                records = chain.from_iterable([part.records for part in parts])
+                yield tp, self._message(tp, self._positions.deliver(tp, records, parts[-1].next_offset))
 
     def _ends_reached(self, fetched: Collection[TP], active: Collection[TP]) -> Iterator[tuple[TP, Message]]:
         """Yield an empty batch for a partition that has caught up, which can then use the wall clock; and for one whose
@@ -134,7 +135,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                 continue
             reached, delivered = self._thread.reached(tp), self._positions.delivered.get(tp)
             if reached is not None and (reached > delivered if delivered is not None else tp in ends and reached >= ends[tp]):
-                yield tp, self._message(tp, self._positions.end(tp, reached))
+                yield tp, self._message(tp, self._positions.deliver(tp, (), reached))
 
     def _message(self, tp: TP, batch: Batch) -> Message:
         self._waiting += 1

@@ -1,15 +1,21 @@
-"""The records of a fetch from the input topic: bounded in memory, and with every offset accounted for.
+"""The records of a fetch from the input topic: bounded in memory, unpacked late, and with every offset accounted for.
 
-aiokafka decompresses a batch as a whole, whatever it decompresses to, and leaves out the control batches of transactions. So
-400 KB of gzip could cost a worker 0.8 GB, and missing offsets of the log could not be distinguished from such batches. Here
+aiokafka decompresses a batch as a whole, whatever it decompresses to, leaves out the control batches of transactions, and
+unpacks all records of a fetch at once. So 400 KB of gzip could cost a worker 0.8 GB, and missing offsets of the log could not
+be distinguished from such batches. Here
 
 1. a batch is decompressed up to ``MOST_INFLATED`` bytes. One that has more is refused as a whole: a ``Marker`` stands in its
    place, and the dead letter of the marker names its offsets. The batch stays in the topic, and the records after it follow;
 2. once a fetch has brought ``MOST_AT_ONCE`` decompressed bytes, the rest waits until they were taken;
 3. a marker stands in the place of a control batch. So a hole between the offsets of a fetch is a hole in the log;
-4. a record is that of the batch. It names neither topic nor partition.
+4. a batch is checked and decompressed when it is fetched. Its records are unpacked when they are processed: until then they are
+   bytes, instead of several objects each;
+5. a record is that of the batch. It names neither topic nor partition.
 
-Only topics that were passed to ``account_for`` have 3 and 4; the limit of 1 holds for everything that this process reads.
+To aiokafka each batch is a ``Part``, which looks like a batch that has one record. So aiokafka checks the sums, counts the
+positions and applies the rules of transactions as ever, once for each batch.
+
+Only topics that were passed to ``account_for`` have 3 to 5; the limit of 1 holds for everything that this process reads.
 ``tests/unit/runtime/test_input_records.py`` tests the internals of aiokafka on which this relies.
 """
 
@@ -19,6 +25,7 @@ import logging
 import struct
 import threading
 import zlib
+from itertools import dropwhile
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +33,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record import default_records, legacy_records
 from aiokafka.record._crecords import default_records as compiled_default
 from aiokafka.record._crecords import legacy_records as compiled_legacy
+from aiokafka.record.memory_records import LegacyRecordBatch
 
 from stream.runtime.kafka.positions import Marker
 
@@ -107,7 +115,7 @@ _DECODERS: Final[dict[str, Callable[[Any], bytes]]] = {
 }
 _accounted_for: Final[set[str]] = set()
 _decoded: Final = threading.local()
-"""``size``: bytes of what was decompressed last in this thread."""
+"""``size``: bytes of what was decompressed in this thread since it was set to 0."""
 
 
 def account_for(topic: str) -> None:
@@ -122,39 +130,58 @@ def _record(offset: int, timestamp: int, marker: Marker) -> Any:
     )
 
 
-class _Substitute:
-    """A batch with a single marker in the place of another one, or of what could not be decompressed of it."""
+class Part:
+    """A batch of a fetch. To aiokafka it is a batch with one record, and that record too."""
+
+    __slots__ = ("_batch", "_batches", "next_offset", "offset", "records", "validate_crc")
 
     is_control_batch = False
 
     def __init__(self, batch: Any, batches: Batches) -> None:
-        self._batch, self._batches = batch, batches
-        self.base_offset, self.next_offset = batch.base_offset, batch.next_offset
-        self.producer_id, self.is_transactional = batch.producer_id, batch.is_transactional
+        self._batch: Final = batch
+        self._batches: Final = batches
+        self.next_offset: Final[int] = batch.next_offset
+        self.offset: Final = self.next_offset - 1
+        self.records: Iterator[Any]
+        """The records from the position of the fetch on. aiokafka has checked the batch when they are there."""
+        self.validate_crc: Final[Callable[[], bool]] = batch.validate_crc
 
-    def validate_crc(self) -> bool:
-        valid: bool = self._batch.validate_crc()
-        return valid
+    def __getattr__(self, name: str) -> Any:
+        """All else that aiokafka asks of a batch: its offset, its producer and whether it is of a transaction."""
+        return getattr(self._batch, name)
 
-    def __iter__(self) -> Iterator[Any]:
-        first, last, at = self.base_offset, self.next_offset - 1, self._batch.max_timestamp
-        if self._batch.is_control_batch:
-            return iter([_record(last, at, Marker(first))])
+    def __iter__(self) -> Iterator[Part]:
+        self.records = self._unpacked()
+        return iter((self,))
+
+    def _unpacked(self) -> Iterator[Any]:
+        batch, batches = self._batch, self._batches
+        last, position = self.offset, batches.position
+        _decoded.size = 0
+        if type(batch) is LegacyRecordBatch:  # from before Kafka 0.11: one record, or a few compressed ones
+            found = [record for record in batch if record.offset >= position]
+            batches.inflated += _decoded.size
+            return iter(found)
+        first = batch.base_offset
+        if batch.is_control_batch:
+            return iter([_record(last, batch.max_timestamp, Marker(first))])
         try:
-            records: Iterator[Any] = iter(self._batch)
+            records: Iterator[Any] = iter(batch)
         except InflatedError:
             text = f"the batch at offsets {first} to {last} decompresses to more than {MOST_INFLATED} bytes"
-            log.error("refused records of %s, partition %d: %s", *self._batches.tp, text)  # noqa: TRY400  the error has no more to show
-            return iter([_record(last, at, Marker(first, text))])
-        self._batches.inflated += _decoded.size
-        return records
+            log.error("refused records of %s, partition %d: %s", *batches.tp, text)  # noqa: TRY400  the error has no more to show
+            return iter([_record(last, batch.max_timestamp, Marker(first, text))])
+        batches.inflated += _decoded.size
+        return records if first >= position else dropwhile(lambda record: record.offset < position, records)
 
 
 class Batches:
     """The batches of a fetch of one partition."""
 
-    def __init__(self, batches: Any, tp: Any) -> None:
+    def __init__(self, batches: Any, tp: Any, position: int) -> None:
+        """``position``: the offset from which on records were to be fetched."""
         self.tp: Final = tp
+        self.position: Final = position
         self.inflated = 0
         """Decompressed bytes that were not taken yet, at most."""
         self._batches: Final = batches
@@ -163,17 +190,16 @@ class Batches:
         more: bool = self._batches.has_next()
         return more
 
-    def next_batch(self) -> Any:
-        batch = self._batches.next_batch()
-        return _Substitute(batch, self) if batch.is_control_batch or batch.compression_type else batch
+    def next_batch(self) -> Part:
+        return Part(self._batches.next_batch(), self)
 
 
 class InputRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka ships no types mypy could follow
-    """The records of a fetch, with markers where the topic is accounted for."""
+    """The records of a fetch; where the topic is accounted for, its parts."""
 
-    def __init__(self, tp: Any, records: Any, *rest: Any) -> None:
-        self.batches = Batches(records, tp) if tp.topic in _accounted_for else None
-        super().__init__(tp, self.batches or records, *rest)
+    def __init__(self, tp: Any, records: Any, aborted: Any, position: int, *rest: Any) -> None:
+        self.batches = Batches(records, tp, position) if tp.topic in _accounted_for else None
+        super().__init__(tp, self.batches or records, aborted, position, *rest)
 
     def _consumer_record(self, tp: Any, record: Any) -> Any:
         # Of the input only what the batch's record has is read, and a copy of it takes longer than all the rest of a fetch.
@@ -181,7 +207,7 @@ class InputRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka 
 
 
 class InputResult(fetcher.FetchResult):  # type: ignore[misc]
-    """The result of a fetch, of which no more is taken at once than memory has room for."""
+    """The result of a fetch, of which no more is taken at once than memory has room for: its parts, not its records."""
 
     _partition_records: Any
 
@@ -191,8 +217,8 @@ class InputResult(fetcher.FetchResult):  # type: ignore[misc]
             return list(super().getall(max_records))
         batches, taken = records.batches, []
         batches.inflated = 0
-        for record in records:
-            taken.append(record)
+        for part in records:
+            taken.append(part)
             if len(taken) == max_records or batches.inflated > MOST_AT_ONCE:
                 break
         else:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from faust.types import TP
 
@@ -25,18 +26,33 @@ class Marker:
         return 0
 
 
-class Batch(NamedTuple):
-    """The result of one fetch from one partition of ``ticket-events``."""
+SLICE: Final = 100
+"""Records of a batch that are unpacked at once: few enough to be in a cache when they are processed. aiokafka uses the memory
+of as many records again."""
 
-    records: list[Any]
-    """aiokafka's ``ConsumerRecord``: key, value, offset, headers. Empty: there is nothing left to read."""
-    after: int | None
-    """``end`` of the batch before it; ``None``: it is the first since the position was set."""
-    end: int
-    """The offset of the next record to read: what to commit once this batch is finished.
 
-    Where the records do not reach it, or do not begin where the batch before ended, records are gone.
-    """
+class Batch:
+    """The result of one fetch from one partition of ``ticket-events``. It can be gone through once."""
+
+    def __init__(self, records: Iterable[Any], after: int | None, end: int) -> None:
+        """``records``: as ``ConsumerRecord`` of aiokafka, with key, value, offset, timestamp and headers."""
+        self.after: Final = after
+        """``end`` of the batch before it; ``None``: it is the first since the position was set."""
+        self.end: Final = end
+        """The offset of the next record to read: what to commit once this batch is finished.
+
+        Where the records do not reach it, or do not begin where the batch before ended, records are gone.
+        """
+        self._rest: Final = iter(records)
+        self.records: list[Any] = list(islice(self._rest, SLICE))
+        """The slice in hand, which is the last one once all are taken. Empty: there is nothing left to read."""
+
+    def unpack(self) -> bool:
+        """Go on to the next slice, if there is one. Raises ``aiokafka.errors.CorruptRecordException``."""
+        following = list(islice(self._rest, SLICE))
+        if following:
+            self.records = following
+        return bool(following)
 
 
 class Positions:
@@ -46,13 +62,11 @@ class Positions:
         self.delivered: dict[TP, int] = {}
         self.finished: dict[TP, int] = {}
 
-    def records(self, tp: TP, records: list[Any]) -> Batch:
-        """A batch of what was fetched, which is not empty."""
-        return self._batch(tp, records, records[-1].offset + 1)
-
-    def end(self, tp: TP, reached: int) -> Batch:
-        """An empty batch: there is nothing left to read before this offset."""
-        return self._batch(tp, [], reached)
+    def deliver(self, tp: TP, records: Iterable[Any], end: int) -> Batch:
+        """A batch of what was fetched before the offset ``end``. No records: there is nothing left to read before it."""
+        batch = Batch(records, self.delivered.get(tp), end)
+        self.delivered[tp] = end
+        return batch
 
     def finish(self, tp: TP, batch: Batch) -> None:
         """Everything up to the end of this batch is done and durable: it may be committed.
@@ -72,8 +86,3 @@ class Positions:
         """Positions are set anew."""
         self.delivered.clear()
         self.finished.clear()
-
-    def _batch(self, tp: TP, records: list[Any], end: int) -> Batch:
-        batch = Batch(records, self.delivered.get(tp), end)
-        self.delivered[tp] = end
-        return batch

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
 from stream.runtime.settings import ClockMode
 from stream.sla.codec import codec
@@ -73,13 +74,28 @@ def as_emitted(state: State, effects: tuple[Effect, ...], outputs: Outputs) -> S
     return State(state.head, state.recent, state.base, state.old_ids, state.revisions, state.settling, unconfirmed)
 
 
+@mypyc_attr(acyclic=True)
+class Changed:
+    """A ticket that a unit of work has changed."""
+
+    __slots__ = ("before", "state")
+
+    def __init__(self, before: State | None, state: State) -> None:
+        self.before: Final = before
+        """As the table and the counts of open commitments have it; ``None``: they have none."""
+        self.state: State = state
+        """As it is now."""
+
+
 class Changes:
     """The tickets that a unit of work has changed, its effects and its dead letters. Instants are epoch microseconds."""
 
     def __init__(self, settings: Settings, shard: Shard, clock: int) -> None:
         """``clock``: the machine's clock at the beginning of the unit."""
-        self.states: Final[dict[bytes, State]] = {}
-        """Tickets that were changed, as they are now."""
+        self.changed: Final[dict[bytes, Changed]] = {}
+        """By record key."""
+        self.written: Final[dict[bytes, bytes]] = {}
+        """Changed tickets as they were put into the table."""
         self.forgotten: Final[dict[bytes, None]] = {}
         """Closed tickets whose retention is over. A set would be written in an order that differs between processes."""
         self.settled: Final[dict[bytes, int]] = {}
@@ -95,8 +111,10 @@ class Changes:
         """Rows of a deployment that could not be built because the history of a ticket is cut."""
         self.cut = 0
         """Tickets that a deployment from before the history that is kept could not rejudge from its own instant on."""
-        self._before: Final[dict[bytes, State | None]] = {}
-        """Changed tickets as the table and the counts of open commitments have them."""
+        self._key: bytes | None = None
+        """Of the ticket that was looked up last: it is the next to be changed, and need not be looked up again."""
+        self._found: Changed | None = None
+        """That ticket, if it was changed."""
         self._shard: Final = shard
         self._emitted_ids: Final = shard.outputs.emitted_ids
         self._detected_at: Final[int | None] = None if settings.clock is ClockMode.EVENT else clock
@@ -106,27 +124,43 @@ class Changes:
 
     def state(self, key: bytes) -> State | None:
         """A ticket as it is now; ``None``: there is none."""
-        state = self.states.get(key) or self._shard.recent.get(key)
+        self._key = key
+        found = self._found = self.changed.get(key)
+        if found is not None:
+            return found.state
+        state = self._shard.recent.get(key)
         if state is None and (stored := self._shard.tickets.get(key)) is not None:
             state = codec.decode(stored)
         return state
 
     def keep(self, key: bytes, before: State | None, step: Step, detected_at: int | None = None) -> None:
-        """Keep what a ticket has become. ``detected_at``: of the effects, where it is not as the engine gives it."""
+        """Keep what a ticket has become. ``before``: as ``state`` returned it. ``detected_at``: of the effects, where it is not
+        as the engine gives it.
+        """
         state, shard = step.state, self._shard
         if self._emitted_ids and step.effects:
             state = as_emitted(state, step.effects, shard.outputs)
-        self.states[key] = state
+        changed = self._found if key is self._key else self.changed.get(key)
+        if changed is not None:
+            changed.state = state
+        else:
+            changed = self._found = self.changed[key] = Changed(before, state)
+            self._key = key
+            if self.forgotten:
+                self.forgotten.pop(key, None)
         self.unbuilt += step.unbuilt
         self.cut += step.cut
-        if key not in self._before:
-            self._before[key] = before
-            self.forgotten.pop(key, None)
         if state.unconfirmed or (before is not None and before.unconfirmed):
             shard.feeds.wait(key, state)
-        shard.timers.set(key, step.wake_at)
-        retention = self._deleted_retention if is_deleted(state) else self._retention
-        shard.expirations.set(key, expiration(state.ended, retention, shard.watermark))
+        # Most events leave the next instant as it is, the very object.
+        if before is None or before.head.next is not state.head.next or before.settling is not state.settling:
+            old, new = None if before is None else before.wake_at, state.wake_at
+            if old != new:
+                shard.timers.move(key, old, new)
+        ended = state.ended
+        if ended is not None or (before is not None and before.ended is not None):
+            retention = self._deleted_retention if is_deleted(state) else self._retention
+            shard.expirations.set(key, expiration(ended, retention, shard.watermark))
         for effect in step.effects:
             if self._outcomes_only and effect.kind not in _OUTCOMES and effect.routine:
                 continue
@@ -152,15 +186,16 @@ class Changes:
     def _forget(self, key: bytes) -> None:
         shard = self._shard
         self.woken += 1
-        counted = self._before.pop(key) if key in self._before else self.state(key)
+        changed = self.changed.pop(key, None)
+        counted = self.state(key) if changed is None else changed.before
+        self._key = self._found = None
         # Closed it may be, and a commitment of it open all the same.
         shard.open_counts.change(counted, None)
-        shard.tickets.pop(key, None)
+        shard.tickets.drop(key)
         shard.recent.drop(key)
         shard.lists.put(key, 0)
         shard.past_on_arrival.pop(key, None)
         shard.feeds.forget(key)
-        self.states.pop(key, None)
         self.forgotten[key] = None
 
     def shown_by_arrival(self, key: bytes, step: Step, before: int, arrived: int) -> None:
@@ -182,8 +217,10 @@ class Changes:
         """Put changed tickets into the partition's table, when the unit will not change them any more."""
         shard = self._shard
         for key in keys:
-            state = self.states[key]
-            shard.open_counts.change(self._before[key], state)
-            shard.tickets[key] = codec.encode(state)
+            changed = self.changed[key]
+            state = changed.state
+            shard.open_counts.change(changed.before, state)
+            stored = self.written[key] = codec.encode(state)
+            shard.tickets[key] = stored
             shard.recent.put(key, state)
             shard.lists.put(key, lists_of(state))

@@ -120,7 +120,7 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
     await shard.outputs.write(outputs)
     # 4
     await _still_ours(context, shard)
-    changed = {key: shard.tickets.get(key) for key in (*work.changes.forgotten, *work.changes.states)}
+    changed: dict[bytes, bytes | None] = {**dict.fromkeys(work.changes.forgotten), **work.changes.written}
     await shard.changelog.write(changed, shard.checkpoint(context.consumer.committed(shard.source)))
     shard.outputs.woken_until.clear()
     failpoint("after_changelog")
@@ -137,7 +137,7 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
 
 async def _write(work: UnitOfWork) -> None:
     """Write each changed ticket to the table once, however often it changed. Others see it as it was until then."""
-    keys = list(work.changes.states)
+    keys = list(work.changes.changed)
     for first in range(0, len(keys), WRITTEN_AT_ONCE):
         if first:
             await asyncio.sleep(0)

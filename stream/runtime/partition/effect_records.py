@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from stream.sla.effects import Effect
 
+_record: Final = Record  # compiled code looks up the imported name in a dict, at each use
 _BREACHES: Final = frozenset([kind for kind in Kind if kind.topic is Topic.BREACHES])
 
 
@@ -53,4 +54,4 @@ class EffectRecords:
         settled = self._settled.get(key, 0)
         if settled:
             headers.append((SETTLED, b"%d" % settled))
-        return Record(key, value, headers)
+        return _record(key, value, headers)

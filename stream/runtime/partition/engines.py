@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stream.runtime.partition.sweep import Sweep
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings import ClockMode
 from stream.runtime.timers import TimerQueue
 from stream.sla.policy.timeline import NEVER
@@ -62,7 +63,8 @@ class Engines:
         if shard.sweep is not None and shard.sweep.number == newest:
             shard.sweep.add(key)
         elif shard.swept == newest:
-            shard.swept, shard.sweep = deployment, Sweep(newest, (key,), TimerQueue())
+            shard.swept, shard.sweep = deployment, Sweep(newest, Tickets(), TimerQueue())
+            shard.sweep.add(key)
 
     def lost(self) -> None:
         """The shard has a new gap in its input."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 MOST_MISSPELLINGS: Final = 100
 """A partition logs no more values that differ from the policies' in spelling alone."""
 
+_MARKER: Final = Marker  # compiled code looks up the imported name in a dict, at each use
 # Up to Python 3.11 naming an enum's member costs as much as a call.
 _APPLIED: Final = Outcome.APPLIED
 _CONFLICT: Final = Outcome.CONFLICT
@@ -81,7 +82,7 @@ class Intake:
         """Apply a record."""
         now = None if self._clock_is_feed else self._clock
         key, value = record.key, record.value
-        if type(value) is Marker:
+        if type(value) is _MARKER:
             if value.refused:
                 self._reject(record, Rejected(RejectReason.TOO_LARGE, value.refused, ""))
             return

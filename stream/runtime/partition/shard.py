@@ -16,8 +16,9 @@ from stream.runtime.partition.ticket_lists import TicketLists  # noqa: TC001
 from stream.runtime.recovery.changelog import Changelog  # noqa: TC001
 from stream.runtime.recovery.checkpoint import Checkpoint, Gap, with_gap
 from stream.runtime.recovery.outputs import Outputs  # noqa: TC001
+from stream.runtime.recovery.tickets import Tickets  # noqa: TC001
 from stream.runtime.settings import ClockMode
-from stream.runtime.timers import TimerQueue  # noqa: TC001
+from stream.runtime.timers import Expirations, TimerQueue  # noqa: TC001
 from stream.sla.doubt import Doubt
 from stream.sla.effects import ProvisionalReason
 from stream.sla.feed_health import Feeds
@@ -38,7 +39,7 @@ class TicketIndex(NamedTuple):
 
     timers: TimerQueue
     """The next wake-up of each ticket."""
-    expirations: TimerQueue
+    expirations: Expirations
     """The expiration of each closed ticket, by the feed's time."""
     open_counts: OpenCommitmentCounts
     """The open commitments of the tickets, counted."""
@@ -62,7 +63,7 @@ class Shard:
         self,
         settings: Settings,
         source: TP,
-        tickets: dict[bytes, bytes],
+        tickets: Tickets,
         index: TicketIndex,
         logs: Logs,
         checkpoint: Checkpoint,
@@ -70,7 +71,7 @@ class Shard:
         """``source``: the partition of the input. ``checkpoint``: where the owner before this one stopped."""
         self.number: Final[int] = source.partition
         self.source: Final = source
-        self.tickets: Final = tickets
+        self.tickets: Final[Tickets] = tickets
         """Record key to state: this partition's part of the store."""
         self.recent: Final = Recent()
         self.timers, self.expirations, self.open_counts, self.lists = index[:4]
@@ -101,7 +102,7 @@ class Shard:
         self.watermark = checkpoint.watermark
         """The newest instant the feed has shown in this partition; 0: none."""
         self.cursor = 0
-        """The index of the next record of the batch in hand."""
+        """The index of the next record of the slice in hand."""
         self.catch_up_to = 0
         """The end of the input at the release: processed up to there, the partition is live."""
         self.past_on_arrival: dict[bytes, int] = {}

@@ -18,11 +18,8 @@ from __future__ import annotations
 from heapq import heappop
 from typing import TYPE_CHECKING, Final
 
-from stream.runtime.timers import SLOT
-
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
+    from stream.runtime.recovery.tickets import Tickets
     from stream.runtime.timers import TimerQueue
 
 
@@ -32,22 +29,26 @@ class Sweep:
     Nothing here takes longer with the number of tickets, but for copies of lists at the beginning: deadlines wait meanwhile.
     """
 
-    __slots__ = ("_again", "_heap", "_of_slot", "_others", "_timers", "_untimed", "number")
+    __slots__ = ("_again", "_due", "_heap", "_others", "_sharing", "_tickets", "_timed", "_untimed", "number")
 
-    def __init__(self, number: int, tickets: Collection[bytes], timers: TimerQueue) -> None:
-        """``number``: of the deployment. ``tickets``: the record keys of all tickets of the partition."""
+    def __init__(self, number: int, tickets: Tickets, timers: TimerQueue) -> None:
+        """``number``: of the deployment. ``tickets``: those of the partition."""
         self.number: Final = number
-        self._timers: Final = timers
-        self._heap, self._of_slot = timers.snapshot()
-        self._untimed = len(tickets) - len(timers)
+        self._tickets: Final = tickets
+        self._heap, self._due = timers.snapshot()
+        self._sharing: list[bytes] = []
+        """What is left of the tickets that share an instant."""
+        self._timed: int = len(timers)
+        """The number of tickets in the three, but for those that have lost or got an instant since."""
+        self._untimed: int = len(tickets) - len(timers)
         """The number of ``_others`` that wait for nothing."""
-        self._others: Final = [*tickets][::-1]
+        self._others: Final[list[bytes]] = [*tickets][::-1]
         """After those of the heap. Whoever has got an instant since has met the deployment, or is in ``_again``."""
         self._again: Final[list[bytes]] = []
 
     def __len__(self) -> int:
         """About how many tickets are left."""
-        return len(self._heap) + max(self._untimed, 0) + len(self._again)
+        return max(self._timed, 0) + max(self._untimed, 0) + len(self._again)
 
     def add(self, key: bytes) -> None:
         """Wake this ticket (again), after all others."""
@@ -55,13 +56,20 @@ class Sweep:
 
     def take(self) -> bytes | None:
         """The next ticket's record key; ``None``: the sweep is done. A few tickets come twice."""
-        while self._heap:
-            key = self._of_slot[heappop(self._heap) & SLOT]
-            if key:
-                return key
+        while not self._sharing and self._heap:
+            due = self._due.pop(heappop(self._heap), None)
+            if isinstance(due, bytes):
+                self._timed -= 1
+                return due
+            if due is not None:
+                self._sharing = list(due)[::-1]
+        if self._sharing:
+            self._timed -= 1
+            return self._sharing.pop()
+        self._timed = 0
         while self._others:
             key = self._others.pop()
-            if key not in self._timers:
+            if not self._tickets.is_timed(key):
                 self._untimed -= 1
                 return key
         return self._again.pop() if self._again else None

@@ -99,6 +99,8 @@ class UnitOfWork:
                 self._reach(_first_read(record), offset + 1)
             intake.take(record)
             shard.cursor += 1
+            if shard.cursor == len(records) and batch.unpack():
+                records, shard.cursor = batch.records, 0
         return stop
 
     def _reach(self, first: int, end: int) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from faust.stores import memory
 
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, epoch_of
+from stream.runtime.recovery.tickets import Tickets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,16 +33,19 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._tickets: dict[int, dict[bytes, bytes]] = {}
+        self._tickets: dict[int, Tickets] = {}
         self._offsets: dict[int, int] = {}
         self._renewed: set[int] = set()
         self._epochs: dict[int, int] = {}
         self._checkpoints: dict[int, bytes] = {}
         self._outdated: dict[int, set[bytes]] = {}
 
-    def of(self, partition: int) -> dict[bytes, bytes]:
+    def of(self, partition: int) -> Tickets:
         """Record key to state, of one partition. Changing it changes the store."""
-        return self._tickets.setdefault(partition, {})
+        tickets = self._tickets.get(partition)
+        if tickets is None:
+            tickets = self._tickets[partition] = Tickets()
+        return tickets
 
     def restore(self, partition: int, records: Iterable[Any]) -> None:
         """Take over changelog records, in the order of their offsets. Any bytes will do: it does not look inside.
@@ -62,14 +66,16 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
             if writer_epoch < epoch and (key in tickets or key == CHECKPOINT_KEY):
                 outdated.add(key)
                 continue
-            epoch = max(epoch, writer_epoch)
+            if writer_epoch > epoch:
+                epoch = writer_epoch
             if key == CHECKPOINT_KEY:
                 self._checkpoints[partition] = value
                 continue
             renewed = True
-            outdated.discard(key)
+            if outdated:
+                outdated.discard(key)
             if value is None:
-                tickets.pop(key, None)
+                tickets.drop(key)
             else:
                 tickets[key] = value
         self._epochs[partition] = epoch
@@ -107,11 +113,11 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
         """Tickets whose last record in the changelog is older than what is held: to be written again."""
         return self._outdated.get(partition, set())
 
-    def holds(self, partition: int, tickets: dict[bytes, bytes]) -> bool:
+    def holds(self, partition: int, tickets: Tickets) -> bool:
         """Whether these tickets, once got by ``of``, are still the partition's."""
         return self._tickets.get(partition) is tickets
 
-    def is_renewed(self, partition: int, tickets: dict[bytes, bytes]) -> bool:
+    def is_renewed(self, partition: int, tickets: Tickets) -> bool:
         """Whether these tickets, once got by ``of``, were lost or changed by the changelog since ``taken_over``."""
         return partition in self._renewed or not self.holds(partition, tickets)
 

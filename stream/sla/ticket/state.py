@@ -263,7 +263,7 @@ class State:
     def ended(self) -> int | None:
         """The instant of its newest event (epoch microseconds), if it has come to its end; ``has_ended``."""
         head = self.head
-        if head.last is None or self.settling is not None:
+        if head.next is not None or head.last is None or self.settling is not None:
             return None
         over = has_ended(head.next, head.ended_by, str(head.fields.get("status", "")))
         if not over:

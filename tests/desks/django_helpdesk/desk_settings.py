@@ -1,4 +1,4 @@
-"""Django's settings of a small desk: SQLite, mail from one folder and to another, webhooks as the environment says."""
+"""Django's settings of a small desk: SQLite, mail from one folder and to another, webhooks as the environment states."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a plan says of each kind of change."""
+"""What a plan states of each kind of change."""
 
 from __future__ import annotations
 

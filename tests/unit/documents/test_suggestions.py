@@ -1,4 +1,4 @@
-"""What a misspelt word is told."""
+"""The suggestion for a misspelt word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stories of two shipped policies cannot show: who is told, and that no hour of the week is without support."""
+"""What the stories of two shipped policies cannot show: who is notified, and that no hour of the week is without support."""
 
 from __future__ import annotations
 

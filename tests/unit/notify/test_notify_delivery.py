@@ -230,7 +230,7 @@ def test_the_reason_of_a_failure_has_no_part_of_the_url() -> None:
 
 
 class Scripted:
-    """A sender that answers as a test says."""
+    """A sender that answers as a test sets it."""
 
     def __init__(self, *answers: Failure | None) -> None:
         self.sent: list[list[str]] = []

@@ -1,4 +1,4 @@
-"""What a message says, and what an effect is to a destination."""
+"""The text of a message, and what an effect is to a destination."""
 
 from __future__ import annotations
 

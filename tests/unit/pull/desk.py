@@ -28,7 +28,7 @@ source: desk
 delivery: pull
 common: {ticket: "{document.ticket}", at: "{document.at}", id: "note-{document.id}"}
 events:
-  - {when: document.public == null, refuse: a note says whether it is public}
+  - {when: document.public == null, refuse: a note states whether it is public}
   - {when: document, say: {type: comment.added, public: "{document.public}"}}
 """
 

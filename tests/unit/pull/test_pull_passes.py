@@ -109,7 +109,7 @@ def test_a_document_that_is_not_mapped_is_reported_and_stops_nothing(tmp_path: P
     counts = _pulled(tmp_path, Notes([note(1, 1), note(2, 2, public=None), note(3, 3)]), saved, reported=unmapped)
 
     assert saved.output.ids == ["note-1", "note-3"]
-    assert unmapped == [("notes", "2", "a note says whether it is public")]
+    assert unmapped == [("notes", "2", "a note states whether it is public")]
     assert counts.unmapped == 1
     (dead_letter,) = saved.output.dead_letters
     assert (dead_letter.feed, dead_letter.reason, dead_letter.line > 0) == ("desk", "unmapped", True)

@@ -1,6 +1,6 @@
 """Servers on loopback that speak the documented APIs of Zendesk, Jira, Freshdesk, Zammad and Chatwoot, with small pages.
 
-Each holds the story of ``tests/feeds``, as its documents tell it, and whatever a test adds.
+Each holds the story of ``tests/feeds``, as its documents show it, and whatever a test adds.
 """
 
 from __future__ import annotations

@@ -73,9 +73,10 @@ def test_the_words_of_a_deployment_are_found_once(worker: Worker) -> None:
 def test_tickets_are_left_until_the_sweep_of_their_partition_has_woken_them(worker: Worker) -> None:
     keys = [b"a", b"b", b"c"]
     for number in (0, 1, 2):
-        worker.own(number).tickets.update(dict.fromkeys(keys, b""))
+        for key in keys:
+            worker.own(number).tickets[key] = b""
     worker.own(0).swept = 1
-    worker.own(1).sweep = Sweep(1, keys, worker.own(1).timers)
+    worker.own(1).sweep = Sweep(1, worker.own(1).tickets, worker.own(1).timers)
     worker.own(1).sweep.take()
 
     newest, first = view(worker).deployments

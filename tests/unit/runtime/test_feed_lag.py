@@ -67,7 +67,7 @@ class Fed:
     def die(self) -> Fed:
         """Take the partition over, from what is stored of it."""
         shard = self.partition.shard
-        stored = dict(shard.tickets)
+        stored = shard.tickets
         checkpoint = msgspec.json.decode(msgspec.json.encode(shard_checkpoint(shard)), type=Checkpoint)
         unconfirmed = [(key, codec.decode(data)) for key, data in stored.items() if codec.has_unconfirmed(data)]
         index = TicketIndex(shard.timers, shard.expirations, shard.open_counts, shard.lists, unconfirmed)

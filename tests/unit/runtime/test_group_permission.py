@@ -1,4 +1,4 @@
-"""What the answer of a group coordinator says about the permission to join the group."""
+"""What the answer of a group coordinator states about the permission to join the group."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,15 +11,25 @@ from typing import Any
 import pytest
 from aiokafka import codec
 from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record import default_records
 from aiokafka.record._crecords import default_records as compiled_default
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c as crc32c
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from stream.runtime.kafka import input_records
-from stream.runtime.kafka.input_records import MOST_AT_ONCE, MOST_INFLATED, InputRecords, InputResult, account_for
-from stream.runtime.kafka.positions import Marker
+from stream.runtime.kafka.input_records import (
+    MOST_AT_ONCE,
+    MOST_INFLATED,
+    InputRecords,
+    InputResult,
+    Part,
+    account_for,
+)
+from stream.runtime.kafka.positions import SLICE, Batch, Marker
 
 TP = TopicPartition("accounted", 0)
 CODECS = {"none": 0, "gzip": 1}
@@ -26,8 +37,9 @@ if codec.has_zstd():  # an environment from before the requirement has only thes
     CODECS |= {"snappy": 2, "lz4": 3, "zstd": 4}
 
 
-def batch(first: int, values: list[bytes], compression: int = 0) -> bytes:
-    builder = DefaultRecordBatchBuilder(2, compression, False, -1, -1, 0, 1 << 30)
+def batch(first: int, values: list[bytes], compression: int = 0, producer: int = -1) -> bytes:
+    """``producer``: of the transaction that the batch belongs to; -1: to none."""
+    builder = DefaultRecordBatchBuilder(2, compression, producer >= 0, producer, 0, 0, 1 << 30)
     for number, value in enumerate(values):
         builder.append(number, 1_000, b"key", value, [])
     data = bytearray(builder.build())
@@ -35,16 +47,29 @@ def batch(first: int, values: list[bytes], compression: int = 0) -> bytes:
     return bytes(data)
 
 
-def fetched(data: bytes, at: int = 0) -> InputResult:
+def fetched(data: bytes, at: int = 0, position: Any = None) -> InputResult:
     account_for(TP.topic)
     records = InputRecords(TP, MemoryRecords(data), [], at, None, None, True, fetcher.READ_UNCOMMITTED)
-    position = SimpleNamespace(paused=False, position=at)
-    position.consumed_to = lambda offset: setattr(position, "position", offset)
+    position = position or Position(at)
     assignment = SimpleNamespace(active=True, state_value=lambda tp: position)
     return InputResult(TP, assignment=assignment, partition_records=records, backoff=0)
 
 
+class Position:
+    """The state of a partition as aiokafka keeps it."""
+
+    def __init__(self, at: int) -> None:
+        self.paused, self.position = False, at
+
+    def consumed_to(self, offset: int) -> None:
+        self.position = offset
+
+
 def taken(result: InputResult) -> list[Any]:
+    return [record for part in parts(result) for record in part.records]
+
+
+def parts(result: InputResult) -> list[Part]:
     found = []
     while result.has_more():
         found += result.getall(5_000)
@@ -108,7 +133,7 @@ def test_a_fetch_of_many_batches_is_taken_in_parts() -> None:
     data = b"".join(batch(10 * number, [b"x" * 100_000] * 10, CODECS["gzip"]) for number in range(30))
     result, sizes, offsets = fetched(data), [], []
     while result.has_more():
-        records = result.getall(5_000)
+        records = [record for part in result.getall(5_000) for record in part.records]
         sizes.append(sum(len(record.value) for record in records))
         offsets += [record.offset for record in records]
     assert offsets == list(range(300))
@@ -137,3 +162,67 @@ def test_a_record_of_the_input_is_that_of_the_batch_with_all_that_is_read_of_it(
     assert ConsumerRecord not in {type(record) for record in found}
     for name in ("offset", "timestamp", "key", "value"):
         assert [getattr(record, name) for record in found] == [getattr(record, name) for record in usual]
+
+
+def test_records_are_unpacked_when_they_are_processed() -> None:
+    values = [b"%d" % number for number in range(1_000)]
+    position = Position(0)
+    result = fetched(batch(0, values[:600]) + batch(600, values[600:], CODECS["gzip"]), position=position)
+    first, second = result.getall()
+
+    assert position.position == 1_000
+    assert (first.next_offset, second.next_offset) == (600, 1_000)
+    for part, offsets in ((first, range(600)), (second, range(600, 1_000))):
+        assert [record.offset for record in part.records] == list(offsets)
+    made = Batch(chain.from_iterable([part.records for part in parts(fetched(batch(0, values)))]), None, 1_000)
+    assert len(made.records) == SLICE
+    found = list(made.records)
+    while made.unpack():
+        found += made.records
+    assert [record.value for record in found] == values
+    assert len(made.records) == SLICE  # the last slice stays, and so does its end
+    assert not made.unpack()
+
+
+@pytest.mark.parametrize("compression", CODECS.values(), ids=CODECS)
+@pytest.mark.parametrize("position", [7, 8, 9, 10, 11])
+def test_a_fetch_begins_at_its_position_in_the_middle_of_a_batch(position: int, compression: int) -> None:
+    data = batch(5, [b"5", b"6", b"7", b"8"], compression) + batch(9, [b"9", b"10", b"11"], compression)
+    assert [record.value for record in taken(fetched(data, position))] == [b"%d" % offset for offset in range(position, 12)]
+
+
+def test_a_batch_with_a_wrong_checksum_is_refused_when_it_is_fetched() -> None:
+    damaged = bytearray(batch(0, [b"value"]))
+    damaged[-2] ^= 1
+    with pytest.raises(CorruptRecordException):
+        fetched(bytes(damaged)).getall()
+
+
+def test_a_batch_that_lost_its_last_records_leads_behind_them() -> None:
+    data = bytearray(batch(0, [b"0", b"1"]))
+    data[23:27] = (5).to_bytes(4, "big")  # the last offset, which compaction keeps
+    data[17:21] = crc32c(bytes(data[21:])).to_bytes(4, "big")
+    (part,) = parts(fetched(bytes(data)))
+    assert part.next_offset == 6
+    assert [record.offset for record in part.records] == [0, 1]
+
+
+@pytest.mark.parametrize("position", [0, 1, 2])
+@pytest.mark.parametrize("compression", [0, 1], ids=["none", "gzip"])
+def test_a_log_from_before_kafka_0_11_is_read(compression: int, position: int) -> None:
+    builder = LegacyRecordBatchBuilder(1, compression, 1 << 30)
+    for number in range(3):
+        builder.append(number, 1_000, b"key", b"%d" % number)
+    data = bytearray(builder.build())
+    if compression:
+        data[:8] = (2).to_bytes(8, "big")  # the broker's part: that of the last record
+    found = taken(fetched(bytes(data), position))
+    assert [(record.offset, record.value) for record in found] == [(n, b"%d" % n) for n in range(position, 3)]
+
+
+def test_parts_of_aborted_transactions_are_left_out_where_that_was_asked_for() -> None:
+    account_for(TP.topic)
+    aborted, kept = (bytearray(batch(first, [b"value"], producer=producer)) for first, producer in ((0, 7), (1, 8)))
+    rest = (MemoryRecords(bytes(aborted + kept)), [(7, 0)], 0, None, None, True, fetcher.READ_COMMITTED)
+    found = [record.offset for part in InputRecords(TP, *rest) for record in part.records]
+    assert found == [1]

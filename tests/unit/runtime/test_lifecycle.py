@@ -19,8 +19,9 @@ from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load
-from stream.runtime.timers import TimerQueue
+from stream.runtime.timers import Expirations, TimerQueue
 from stream.sla.engine import Engine
 from stream.sla.policy.resolve import PolicySet
 
@@ -40,7 +41,7 @@ class _Worker:
     def __init__(self) -> None:
         nowhere: Any = SimpleNamespace(finished=self._finished, close=self._close)
         nothing_open: Any = SimpleNamespace(open=0)
-        index: Any = TicketIndex(TimerQueue(), TimerQueue(), nothing_open, TicketLists())
+        index: Any = TicketIndex(TimerQueue(), Expirations(), nothing_open, TicketLists())
         settings = load({"policies": "batoi"}, {})
         workings = SimpleNamespace(events_done=lambda *_: None)
         context: Any = SimpleNamespace(
@@ -56,7 +57,7 @@ class _Worker:
         self.under_way, self.finish = asyncio.Event(), asyncio.Event()
         self.closed = False
         self.task = PartitionTask(
-            context, Shard(settings, TP("ticket-events", 0), {}, index, Logs(nowhere, nowhere), Checkpoint())
+            context, Shard(settings, TP("ticket-events", 0), Tickets(), index, Logs(nowhere, nowhere), Checkpoint())
         )
 
     async def _close(self) -> None:

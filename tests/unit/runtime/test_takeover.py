@@ -228,7 +228,7 @@ def test_a_worker_that_is_assigned_nothing_asks_nothing(worker: _Worker) -> None
 
 def test_a_partition_that_was_released_while_the_worker_ends_is_held_and_left(worker: _Worker) -> None:
     async def run() -> None:
-        await worker.hold()  # the worker was told to end while this take-over was under way
+        await worker.hold()  # the worker got SIGTERM while this take-over was under way
         await worker.assign(0)
         task = worker.tasks[0]
         await close(worker.context, task)

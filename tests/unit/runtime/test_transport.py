@@ -328,7 +328,7 @@ def test_finishing_a_batch_after_a_gap_raises_an_error(consumer: Consumer) -> No
 
 def test_an_acknowledged_message_is_not_committed(consumer: Consumer) -> None:
     tp = TP("ticket-events", 0)
-    message = consumer._message(tp, consumer._positions.end(tp, 10))
+    message = consumer._message(tp, consumer._positions.deliver(tp, (), 10))
     consumer._unacked_messages.add(message)
 
     assert message.ack(consumer)
@@ -350,7 +350,7 @@ def test_the_store_takes_the_changelog_in_order_and_ignores_old_records(app: App
     store.restore(0, [_Record(0, b"a", b"1"), _Record(1, b"b", b"1"), _Record(2, b"a", b"2"), _Record(3, b"b", None)])
     store.restore(0, [_Record(2, b"a", b"old"), _Record(4, None, b"?"), _Record(5, b"c", b"\xff")])
 
-    assert store.of(0) == {b"a": b"2", b"c": b"\xff"}
+    assert dict(store.of(0).items()) == {b"a": b"2", b"c": b"\xff"}
     assert store.persisted_offset(TP("any", 0)) == 5
     assert store.persisted_offset(TP("any", 1)) is None
 
@@ -361,7 +361,7 @@ def test_records_of_a_replaced_worker_do_not_overwrite_newer_ones(app: App) -> N
     store.restore(0, [_Record(0, b"a", b"old"), _Record(1, b"b", b"old", 1), _Record(2, b"a", b"new", 2)])
     store.restore(0, [_Record(3, b"a", b"old", 1), _Record(4, b"b", None, 1), _Record(5, b"c", b"only one", 1)])
 
-    assert store.of(0) == {b"a": b"new", b"b": b"old", b"c": b"only one"}
+    assert dict(store.of(0).items()) == {b"a": b"new", b"b": b"old", b"c": b"only one"}
     assert store.outdated(0) == {b"a", b"b"}
     assert store.epoch(0) == 2
     assert store.persisted_offset(TP("any", 0)) == 5
@@ -381,7 +381,7 @@ def test_the_store_drops_lost_partitions_and_only_those(app: App) -> None:
 
     asyncio.run(store.on_rebalance(set(), {TP(changelog, 0), TP("ticket-events", 1)}, set()))
 
-    assert store.of(0) == {}
+    assert not store.of(0)
     assert store.persisted_offset(TP(changelog, 0)) is None
     assert store.of(1) is mine
     assert not store.is_renewed(1, mine)

@@ -69,8 +69,8 @@ def scanned(worker: Worker) -> list[tuple[int, str, str]]:
     """All running commitments by their deadlines, from a scan of all tickets."""
     found = []
     for partition in worker.partitions.values():
-        for stored in partition.tickets.values():
-            state = codec.decode(stored)
+        for key in partition.tickets:
+            state = codec.decode(partition.tickets[key])
             found += [
                 (e.due_at, state.head.id, e.commitment) for e in open_commitments(state) if e.state == "running" and e.due_at
             ]
@@ -143,9 +143,10 @@ entries = st.lists(st.tuples(st.integers(0, 30), st.none() | st.integers(0, 10))
 @settings(max_examples=examples(200))
 @given(entries)
 def test_tickets_are_listed_once_in_the_order_of_their_instants_and_stay(changes: list[tuple[int, int | None]]) -> None:
-    queue = TimerQueue()
+    queue, last = TimerQueue(), dict[int, int | None]()
     for ticket, instant in changes:
-        queue.set(b"%d" % ticket, instant)
+        queue.move(b"%d" % ticket, last.get(ticket), instant)
+        last[ticket] = instant
     left = {b"%d" % ticket: instant for ticket, instant in dict(changes).items() if instant is not None}
 
     order = list(queue.in_order())
@@ -221,8 +222,8 @@ def test_a_view_has_all_changes_of_a_step_or_none(worker: Worker) -> None:
     def change(round_: int) -> None:
         # Replace every ticket: tickets, timers and counts change together or not at all.
         for key in list(partition.tickets):
-            del partition.tickets[key]
-            partition.timers.set(key, None)
+            partition.timers.move(key, codec.decode(partition.tickets[key]).wake_at, None)
+            partition.tickets.drop(key)
         partition.open_counts.open = 0
         for number in range(300):
             worker.take(0, f"desk/{round_}/{number}", created(START + number, "p1"))

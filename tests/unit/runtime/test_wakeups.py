@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from functools import partial
+from operator import length_hint
 from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from stream.language.policies import load as load_policies
 from stream.observe.metrics.open_counts import OpenCommitmentCounts
 from stream.observe.metrics.registry import Metrics
+from stream.runtime.kafka import positions
 from stream.runtime.kafka.positions import Batch
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.partition import task as tasks
@@ -32,9 +34,10 @@ from stream.runtime.partition.time_slices import Stop
 from stream.runtime.partition.unit_of_work import UnitOfWork
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.outputs import DEPLOYED
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings_sources import load
 from stream.runtime.suspension import SuspensionDetector
-from stream.runtime.timers import TimerQueue
+from stream.runtime.timers import Expirations, TimerQueue
 from stream.sla.codec import codec
 from stream.sla.effects import Effect, Kind
 from stream.sla.engine import Engine
@@ -83,8 +86,7 @@ def test_the_queue_behaves_like_a_dictionary(steps: list[tuple[str, int, int | N
     for what, number, instant in steps:
         ticket = b"%d" % number
         if what == "set":
-            queue.set(ticket, instant)
-            plain.pop(ticket, None)
+            queue.move(ticket, plain.pop(ticket, None), instant)
             if instant is not None:
                 plain[ticket] = instant
         elif what == "look":
@@ -100,10 +102,54 @@ def test_the_queue_behaves_like_a_dictionary(steps: list[tuple[str, int, int | N
         assert len(queue) == len(plain)
 
 
+def test_tickets_that_share_an_instant_are_all_taken() -> None:
+    queue = TimerQueue()
+    for ticket in (b"a", b"b", b"c", b"d"):
+        queue.move(ticket, None, 10)
+    queue.move(b"b", 10, None)
+    queue.move(b"c", 10, 20)
+    queue.move(b"a", None, 10)  # it is there
+
+    assert len(queue) == 3
+    assert {queue.take(10), queue.take(10)} == {b"a", b"d"}
+    assert queue.take(10) is None
+    assert queue.take(20) == b"c"
+    assert len(queue) == 0
+
+
+def test_a_ticket_that_never_was_at_an_instant_leaves_the_others_there() -> None:
+    queue = TimerQueue()
+    queue.move(b"a", None, 10)
+    queue.move(b"b", 10, 20)
+    queue.move(b"c", 5, None)
+
+    assert list(queue.in_order()) == [(10, b"a"), (20, b"b")]
+    assert len(queue) == 2
+
+
+def test_a_ticket_that_moves_keeps_its_key_as_the_table_has_it() -> None:
+    queue, key = TimerQueue(), b"desk/1"
+    queue.move(key, None, 10)
+    queue.move(bytes(bytearray(key)), 10, 20)
+
+    assert queue.take(20) is key
+
+
+def test_an_expiration_is_replaced_removed_and_taken() -> None:
+    expirations = Expirations()
+    for ticket, instant in ((b"a", 10), (b"b", 20), (b"c", 30), (b"a", 40), (b"b", None), (b"d", None)):
+        expirations.set(ticket, instant)
+
+    assert len(expirations) == 2
+    assert [expirations.take(30), expirations.take(30), expirations.take(40)] == [b"c", None, b"a"]
+    expirations.set(b"a", 50)
+    assert list(expirations.in_order()) == [(50, b"a")]
+
+
 def test_tickets_are_taken_soonest_first_and_only_up_to_the_given_instant() -> None:
     queue = TimerQueue()
     for ticket, instant in ((b"c", 30), (b"a", 10), (b"b", 20)):
-        queue.set(ticket, instant)
+        queue.move(ticket, None, instant)
 
     assert [queue.take(20), queue.take(20), queue.take(20)] == [b"a", b"b", None]
     assert queue.soonest() == 30
@@ -111,9 +157,9 @@ def test_tickets_are_taken_soonest_first_and_only_up_to_the_given_instant() -> N
 
 def test_a_ticket_has_only_the_instant_that_was_set_last() -> None:
     queue = TimerQueue()
-    queue.set(b"a", 10)
-    queue.set(b"a", 30)
-    queue.set(b"a", 20)
+    queue.move(b"a", None, 10)
+    queue.move(b"a", 10, 30)
+    queue.move(b"a", 30, 20)
 
     assert queue.take(19) is None
     assert queue.take(20) == b"a"
@@ -123,7 +169,7 @@ def test_a_ticket_has_only_the_instant_that_was_set_last() -> None:
 def test_many_changes_of_few_tickets_do_not_make_the_queue_grow() -> None:
     queue = TimerQueue()
     for number in range(100_000):
-        queue.set(b"%d" % (number % 10), number)
+        queue.move(b"%d" % (number % 10), number - 10 if number >= 10 else None, number)
 
     assert len(queue._heap) <= 2_048
     assert queue.soonest() == 99_990
@@ -156,8 +202,10 @@ class _Partition:
             suspension_detector=SuspensionDetector(3),
         )
         nothing_read_back: Any = SimpleNamespace(deployed={}, emitted_ids=set(), unconfirmed={})
-        index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0), TicketLists())
-        self.shard = Shard(self.settings, TP("ticket-events", 0), {}, index, Logs(nothing_read_back, absent), Checkpoint())
+        index = TicketIndex(TimerQueue(), Expirations(), metrics.open_commitments.begin(0), TicketLists())
+        self.shard = Shard(
+            self.settings, TP("ticket-events", 0), Tickets(), index, Logs(nothing_read_back, absent), Checkpoint()
+        )
 
     def go_live(self) -> None:
         """Enter the state after all records published before the release are processed."""
@@ -172,7 +220,7 @@ class _Partition:
         while (stop := step()) is Stop.YIELD:
             work.suspend()
             work.resume()
-        work.changes.write(list(work.changes.states))
+        work.changes.write(list(work.changes.changed))
         self.forgotten += work.changes.forgotten
         return stop is Stop.DONE, work.changes.effects
 
@@ -315,6 +363,36 @@ def test_a_unit_of_work_ends_after_its_time_and_the_next_one_continues(tmp_path:
     asyncio.run(run())
 
 
+def test_a_batch_is_unpacked_slice_by_slice_whatever_the_units_of_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(positions, "SLICE", 4)
+
+    async def run() -> None:
+        context = _Partition(tmp_path, clock="event")
+        records = _records([_created(f"t{number}", START) for number in range(24)])
+        given = iter(records)
+        batch = Batch(given, None, 24)
+        seconds = 0.0
+
+        def passing() -> float:
+            nonlocal seconds
+            seconds += time_slices.MOST_SECONDS / 12
+            return seconds
+
+        units, done = 0, False
+        while not done:
+            taken = len(context.shard.tickets)
+            assert batch.records[context.shard.cursor :][:1] == records[taken : taken + 1]  # whose age is measured
+            assert 24 - length_hint(given) == min(4 * (taken // 4) + 4, 24)
+            work = UnitOfWork(context.engine, context.settings, context.shard, context.wall, passing)
+            done, _ = context.run(work, partial(work.take, batch))
+            units += 1
+
+        assert units > 3
+        assert len(context.shard.tickets) == context.shard.input == 24
+
+    asyncio.run(run())
+
+
 def test_a_unit_of_work_yields_often_and_leaves_the_table_as_it_was_before(tmp_path: Path) -> None:
     async def run() -> None:
         context = _Partition(tmp_path, clock="wall")
@@ -331,18 +409,18 @@ def test_a_unit_of_work_yields_often_and_leaves_the_table_as_it_was_before(tmp_p
         yields = 0
         while work.take(batch) is Stop.YIELD:
             work.suspend()
-            assert context.shard.cursor == len(work.changes.states)
+            assert context.shard.cursor == len(work.changes.changed)
             assert not context.shard.tickets
             assert context.shard.open_counts.open == 0
             seconds += 2 * time_slices.MOST_SECONDS  # the time of other partitions, which does not count
             work.resume()
             yields += 1
-        work.changes.write(list(work.changes.states))
+        work.changes.write(list(work.changes.changed))
 
         assert yields >= 5
         assert {key for _, key in context.shard.timers.in_order()} == set(context.shard.tickets)
         assert context.shard.open_counts.open > 0
-        assert len(work.changes.states) == len(context.shard.tickets) == 25
+        assert len(work.changes.changed) == len(context.shard.tickets) == 25
 
     asyncio.run(run())
 
@@ -405,7 +483,7 @@ def test_all_waiting_events_are_processed_between_two_units_of_work_for_timers(
 
         monkeypatch.setattr(tasks, "process_and_commit", cycle)
         task = PartitionTask(context.context, context.shard)
-        context.shard.timers.set(b"t", START)  # nothing wakes it, so a timer is always due
+        context.shard.timers.move(b"t", None, START)  # nothing wakes it, so a timer is always due
         task.release(0)
         task.life.enter(State.RUNNING)
         for _ in range(4):
@@ -454,7 +532,7 @@ def test_a_value_that_is_no_date_is_applied_and_named_once_with_its_ticket_and_e
 
         ((wrong, where),) = work.intake.wrong_dates.items()
         assert (wrong.field, where) == ("planned", ("a", "e-a"))
-        assert (len(work.changes.states), work.intake.rejected, work.changes.dead_letters) == (3, {}, [])
+        assert (len(work.changes.changed), work.intake.rejected, work.changes.dead_letters) == (3, {}, [])
 
     asyncio.run(run())
 
@@ -566,8 +644,8 @@ def test_the_open_commitment_counts_always_equal_a_count_of_all_tickets(tmp_path
             most = max(most, shard.open_counts.open)
             if first % 7 == 0 or size > 7:
                 fresh = OpenCommitmentCounts(shard.open_counts._metrics)
-                for stored in shard.tickets.values():
-                    fresh.add(open_commitments(codec.decode(stored)))
+                for key in shard.tickets:
+                    fresh.add(open_commitments(codec.decode(shard.tickets[key])))
                 assert _counted(shard.open_counts) == _counted(fresh)
         assert most > 5
         assert context.forgotten
@@ -591,7 +669,7 @@ def test_another_fact_with_a_known_identity_becomes_a_dead_letter_and_changes_no
         (dead_letter,) = work.changes.dead_letters
         assert b'"reason":"conflict"' in (dead_letter.value or b"")
         assert work.intake.rejected == {"conflict": 1}
-        assert work.changes.states[b"a"].head.fields["status"] == "new"
+        assert work.changes.changed[b"a"].state.head.fields["status"] == "new"
 
     asyncio.run(run())
 
@@ -606,7 +684,7 @@ def test_an_invalid_record_becomes_a_dead_letter_and_the_others_are_processed(tm
         done, _ = context.run(work, lambda: work.take(Batch(records, None, 3)))
         assert done
         assert len(work.changes.dead_letters) == 1
-        assert set(work.changes.states) == {b"a", b"c"}
+        assert set(work.changes.changed) == {b"a", b"c"}
 
     asyncio.run(run())
 
@@ -676,7 +754,9 @@ def test_a_ticket_that_a_sweep_has_passed_is_swept_again_after_an_event_from_bef
             1, START + HOUR // 4, load_policies([tmp_path / "policy.yaml"])
         )
         context.wall = START + HOUR // 2
-        context.shard.sweep = sweep = Sweep(1, (b"first", b"second"), TimerQueue())
+        tickets = Tickets()
+        tickets[b"first"], tickets[b"second"] = b"", b""
+        context.shard.sweep = sweep = Sweep(1, tickets, TimerQueue())
         sweep.take()
 
         context.take(_records([_created("first", START)]))

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from stream.runtime.partition.ticket_lists import TicketLists
+from stream.runtime.recovery.tickets import Tickets
 from stream.runtime.settings import Settings
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
@@ -53,7 +54,7 @@ class Worker:
             number=number,
             live=True,
             watermark=0,
-            tickets={},
+            tickets=Tickets(),
             open_counts=SimpleNamespace(open=0),
             timers=TimerQueue(),
             clock=lambda wall: 0,
@@ -74,8 +75,10 @@ class Worker:
 
     def keep(self, number: int, name: str, state: State) -> None:
         partition = self.own(number)
-        partition.tickets[name.encode()] = codec.encode(state)
-        partition.timers.set(name.encode(), state.wake_at)
+        key = name.encode()
+        before = codec.decode(partition.tickets[key]).wake_at if key in partition.tickets else None
+        partition.tickets[key] = codec.encode(state)
+        partition.timers.move(key, before, state.wake_at)
         partition.lists.put(name.encode(), lists_of(state))
         partition.open_counts.open += len(open_commitments(state))
 

@@ -1,4 +1,4 @@
-"""What is said about one ticket: in order, out of order, repeated, late."""
+"""The effects of one ticket: in order, out of order, repeated, late."""
 
 from __future__ import annotations
 

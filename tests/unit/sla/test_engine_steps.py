@@ -55,7 +55,7 @@ def test_what_is_done_at_the_very_deadline_is_in_time_though_the_breach_was_emit
 
 
 def corrected(**more: int) -> Life:
-    """A breach was said at four hours and taken back: the ticket was pending from the first hour on."""
+    """A breach was emitted at four hours and retracted: the ticket was pending from the first hour on."""
     life = Life(RESOLUTION, **more).event(created(0)).wake(5 * HOUR)
     return life.event(changed(1 * HOUR, status="pending"), now=5 * HOUR)
 

@@ -1,4 +1,4 @@
-"""The file of a desk: what it may say, and every problem with its line."""
+"""The file of a desk: what it may contain, and every problem with its line."""
 
 from __future__ import annotations
 

@@ -229,9 +229,9 @@ CONDITIONS = ("starts", "stops", "pauses", "resumes", "restarts", "cancels", "re
 
 
 def row_of_its_own_fields(again: Again) -> Metric:
-    """Each condition speaks of a field of its name, and of an event of a type of its name."""
-    speaks = {name: AnyOf((Changed(frozenset({name})), EventIs(frozenset({f"{name}.event"})))) for name in CONDITIONS}
-    return Metric("r", again=again, **speaks)  # type: ignore[arg-type]
+    """Each condition names a field of its name, and of an event of a type of its name."""
+    conditions = {name: AnyOf((Changed(frozenset({name})), EventIs(frozenset({f"{name}.event"})))) for name in CONDITIONS}
+    return Metric("r", again=again, **conditions)  # type: ignore[arg-type]
 
 
 def is_sensitive(triggers: MetricTriggers, phase: Phase, type_: str, changed: set[str]) -> bool:

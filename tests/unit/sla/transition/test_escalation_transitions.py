@@ -1,4 +1,4 @@
-"""What is said about an escalation: to whom, why, because of which event, and which round it belongs to."""
+"""The effects of an escalation: to whom, why, because of which event, and which round it belongs to."""
 
 from __future__ import annotations
 

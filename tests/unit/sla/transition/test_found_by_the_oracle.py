@@ -53,7 +53,7 @@ def test_warnings_that_the_new_fields_bring_are_sent() -> None:
     assert life.lines("warned", "breached") == ["warned 50% @4h", "breached @8h"]
 
 
-# A ticket begins with the status "new", said or not.
+# A ticket begins with the status "new", stated or not.
 def test_a_row_that_starts_while_new_starts_with_the_ticket() -> None:
     metric = Metric("mine", starts=FieldIn("status", frozenset({"new", "open"})), stops=SOLVED)
     resolved = Commitment("mine", metric, by_priority(p1="4h"))
