@@ -22,7 +22,7 @@ GOLD = FieldIn("contract", frozenset({"gold", "silver", ""}))
         (FieldIn("@begun", frozenset({"yes"})), "begun yes"),
         (Changed(frozenset({"team", "owner"})), "owner or team changed"),
         (EventIs(), "event"),
-        (EventIs(frozenset({"comment.added"}), frozenset({"agent", ""}), True), "event comment.added by agent or nobody, public"),
+        (EventIs(frozenset({"x"}), frozenset({"agent", ""}), True), "event x by agent or nobody, public"),
         (EventIs(public=False, roles=frozenset({"requester", ""})), "event as no role or requester, not public"),
         (Not(Changed(frozenset({"team"}))), "not (team changed)"),
         (All((P1, AnyOf((GOLD, ALWAYS)))), "priority p1 and (contract gold, not set or silver or always)"),
