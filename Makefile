@@ -132,3 +132,5 @@ $(STAMP): pyproject.toml requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@cp requirements.lock $@
+	@echo "The source is interpreted. \`make compile\` builds the hot path as machine code, which takes half the CPU" \
+		"(needs a C compiler, and two minutes of CPU)."

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 from pathlib import Path
 from statistics import median
 from timeit import repeat
 from typing import TYPE_CHECKING
 
 import orjson
+from figures import machine
 
 from stream.wire.decode import decode
 from stream.wire.effect import decode_effect, effect_headers, encode_effect
@@ -33,7 +32,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--loops", type=int, default=4_000, help="calls in a run; %(default)s")
     loops = options.parse_args().loops
-    print(f"{os.cpu_count()} CPUs, Python {platform.python_version()}; microseconds: min / median / max of {RUNS} runs")
+    print(f"{machine()}\nmicroseconds: min / median / max of {RUNS} runs")
     for name in ("ticket.created", "ticket.changed", "comment.added"):
         data = json.loads((EXAMPLES / "ticket-event" / "valid" / f"{name}.json").read_text())
         key, value = data["ticket"].encode(), orjson.dumps(data)

@@ -122,7 +122,7 @@ async def both_serve(*workers: Worker) -> None:
 
 
 def readiness(worker: Worker) -> str:
-    """What it says of itself; empty while it says nothing, or is not ready."""
+    """Its own report; empty while it has none, or is not ready."""
     try:
         return worker.page("readyz")
     except OSError:

@@ -1,4 +1,4 @@
-"""How every benchmark says what it found: the figure, its target, their ratio, the spread, and the machine it ran on."""
+"""How every benchmark reports what it found: the figure, its target, their ratio, the spread, and the machine it ran on."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class Worker(Child):
         super().__init__(log, *entry, "worker", *(word for pair in usual.items() for word in pair))
 
     def page(self, name: str) -> str:
-        """One of its pages. Raises OSError: it does not serve them (yet), or says it is not ready."""
+        """One of its pages. Raises OSError: it does not serve them (yet), or states that it is not ready."""
         with urlopen(f"http://127.0.0.1:{self.port}/{name}", timeout=10) as answer:
             text: str = answer.read().decode()
         return text
@@ -183,7 +183,7 @@ class Sample(NamedTuple):
 
 @asynccontextmanager
 async def committed(broker: str, group: str, topic: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
-    """A function that says how many records of a topic a group has committed."""
+    """A function that returns how many records of a topic a group has committed."""
     admin = AIOKafkaAdminClient(bootstrap_servers=broker)
     await admin.start()
 

@@ -39,7 +39,7 @@ from stream.sla.effects import Kind
 from stream.sla.events import Event
 from stream.wire.effect import decode_effect, encode_event
 
-TARGET: Final = 250.0
+TARGET: Final = 100.0
 GRACE: Final = 200.0
 BREACHES: Final = 30
 """A second."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import turn
 from apply import life
+from figures import figure, machine
 from prometheus_client import generate_latest
 
 from stream.language.policies import load, shipped
@@ -35,12 +36,15 @@ if TYPE_CHECKING:
 TICKETS: Final = 1_000
 OPEN: Final = 1_000_000
 SCRAPE_EVERY: Final = 15.0
+SHARE: Final = 1.0
+"""Percent of a turn that counting may take."""
 NOW: Final = 1_767_225_600_000_000
 MINUTE: Final = 60_000_000
 STAGES: Final = ("decode", "read the state", "apply", "write the state", "wire", "metrics")
 
 
 def main() -> None:
+    print(machine())
     engine = Engine(load([shipped("batoi")]))
     _share_of_a_turn(engine)
     open_ = int(sys.argv[1]) if len(sys.argv) > 1 else OPEN
@@ -64,7 +68,8 @@ def _share_of_a_turn(engine: Engine) -> None:
     loop = min(turn._calibration() for _ in range(50))
     print(f"a pass of the calibration loop: {loop:.0f} ns, {turn.ORDINARY:.0f} on an ordinary machine")
     print(f"{len(records)} events; a turn without the broker: {1e6 * whole / len(records):.1f} us an event")
-    print(f"counting what a turn did: {1e6 * best['metrics'] / len(records):.2f} us an event, {best['metrics'] / whole:.1%}")
+    figure("counting what a turn did: CPU of an event", [1e6 * best["metrics"] / len(records)], "us")
+    figure("the same, share of a turn", [100 * best["metrics"] / whole], "%", SHARE)
     metrics = Metrics(engine.policies)
     began = time.thread_time()
     for _ in range(10_000):

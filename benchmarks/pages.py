@@ -24,6 +24,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from faust.types import TP
+from figures import machine
 from prometheus_client import CollectorRegistry
 from stand_ins import TakingChangelog, TakingOutputs
 
@@ -78,6 +79,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=8.0, help="of each flood; %(default)s")
     chosen = options.parse_args()
     open_, seconds = chosen.open, chosen.seconds
+    print(machine())
     engine = Engine(load([shipped("batoi")]))
     pool = states(engine, 1_763_000_000_000_000)
     settings = Settings(policies=("batoi",))

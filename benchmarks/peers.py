@@ -1,10 +1,12 @@
 """What the worker is compared with, each a process of its own that reads the worker's input topic in a group of its own.
 
-    python benchmarks/peers.py raw|faust BROKER GROUP TOPIC
+    python benchmarks/peers.py raw|deadlines|faust BROKER GROUP TOPIC
 
 * ``raw``: the ceiling. aiokafka, orjson, and on a dict a ticket what any such program has to do: the fields merged, the last
   status, the newest instant, how many events and comments there were. After each poll the tickets it changed go to a
   changelog, a batch a partition, and are acknowledged before the position is committed. No promise, no deadline, no effect.
+* ``deadlines``: the raw loop with what ``benchmarks/compared.py`` asks for: two deadlines a ticket, and a breach for each that
+  passes. At least once, and what it has in memory is lost when it ends.
 * ``faust``: the same SLA work as the worker's by an agent as Faust's documentation would have it: our engine, a Faust table
   in memory, a write to the table and the sends for each event, deadlines woken as the feed passes them.
 """
@@ -15,19 +17,79 @@ import asyncio
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
+from heapq import heappop, heappush
 from typing import Any, Final
 
 import orjson
 from lab import PARTITIONS
+from two_deadlines import NEVER, change, instant, passed, soonest
+
+from stream.runtime.kafka.transport import Record
 
 COMMIT_SECONDS: Final = 0.2
 POLL: Final = 5_000 * PARTITIONS
 
+Table = dict[bytes, dict[str, Any]]
+"""Record key to ticket: those of a partition."""
+Take = Callable[[Table, list[Any]], tuple[set[bytes], list[Record]]]
 
-async def raw(broker: str, group: str, topic: str) -> None:
+
+def fields_and_counts(table: Table, records: list[Any]) -> tuple[set[bytes], list[Record]]:
+    """The work of ``raw``. Keys of the changed tickets, and no output."""
+    changed = set()
+    for record in records:
+        event = orjson.loads(record.value)
+        key = record.key
+        ticket = table.get(key)
+        if ticket is None:
+            ticket = table[key] = {"id": event["ticket"], "fields": {}, "events": 0, "comments": 0}
+        ticket["events"] += 1
+        ticket["at"] = event["at"]
+        if fields := event.get("fields"):
+            ticket["fields"].update(fields)
+            ticket["status"] = fields.get("status", ticket.get("status"))
+        elif event["type"] == "comment.added":
+            ticket["comments"] += 1
+        changed.add(key)
+    return changed, []
+
+
+class Deadlines:
+    """The work of ``deadlines``: a heap for each partition, with an entry for each soonest deadline of a ticket."""
+
+    def __init__(self) -> None:
+        self._heaps: defaultdict[int, list[tuple[int, bytes]]] = defaultdict(list)
+
+    def take(self, table: Table, records: list[Any]) -> tuple[set[bytes], list[Record]]:
+        """Keys of the changed tickets, and the breaches."""
+        heap, changed, breaches = self._heaps[id(table)], set(), []
+        for record in records:
+            event, key = orjson.loads(record.value), record.key
+            now = instant(event["at"])
+            while heap and heap[0][0] <= now:
+                due = heappop(heap)[1]
+                for breach in passed(table[due], now):
+                    breaches.append(Record(due, orjson.dumps(breach), []))
+                    changed.add(due)
+                if (at := soonest(table[due])) != NEVER:
+                    heappush(heap, (at, due))
+            if event["type"] == "feed.tick":
+                continue
+            ticket = table.get(key)
+            before = NEVER if ticket is None else soonest(ticket)
+            ticket = table[key] = change(ticket, event, now)
+            at = soonest(ticket)
+            if at not in (NEVER, before):
+                heappush(heap, (at, key))
+            changed.add(key)
+        return changed, breaches
+
+
+async def raw(broker: str, group: str, topic: str, take: Take) -> None:
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-    from stream.runtime.kafka.transport import Record, submit
+    from stream.runtime.kafka.transport import submit
 
     consumer = AIOKafkaConsumer(
         topic,
@@ -40,29 +102,17 @@ async def raw(broker: str, group: str, topic: str) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True, max_batch_size=512 * 1024)
     await consumer.start()
     await producer.start()
-    tickets: defaultdict[int, dict[bytes, dict[str, Any]]] = defaultdict(dict)
+    tickets: defaultdict[int, Table] = defaultdict(dict)
     committed = time.monotonic()
     while True:
         polled = await consumer.getmany(timeout_ms=200, max_records=POLL)
         deliveries = []
         for tp, records in polled.items():
-            table, changed = tickets[tp.partition], set()
-            for record in records:
-                event = orjson.loads(record.value)
-                key = record.key
-                ticket = table.get(key)
-                if ticket is None:
-                    ticket = table[key] = {"id": event["ticket"], "fields": {}, "events": 0, "comments": 0}
-                ticket["events"] += 1
-                ticket["at"] = event["at"]
-                if fields := event.get("fields"):
-                    ticket["fields"].update(fields)
-                    ticket["status"] = fields.get("status", ticket.get("status"))
-                elif event["type"] == "comment.added":
-                    ticket["comments"] += 1
-                changed.add(key)
+            table = tickets[tp.partition]
+            changed, outputs = take(table, records)
             states = [Record(key, orjson.dumps(table[key]), []) for key in changed]
             deliveries += await submit(producer, f"{group}-changelog", tp.partition, states)
+            deliveries += await submit(producer, f"{group}-breaches", tp.partition, outputs) if outputs else []
         for delivery, _ in deliveries:
             await delivery
         if time.monotonic() - committed > COMMIT_SECONDS:
@@ -125,7 +175,8 @@ def stock_faust(broker: str, group: str, topic: str) -> None:
 
 if __name__ == "__main__":
     kind, *where = sys.argv[1:]
-    if kind == "raw":
-        asyncio.run(raw(*where))
-    else:
+    if kind == "faust":
         stock_faust(*where)
+    else:
+        broker, group, topic = where
+        asyncio.run(raw(broker, group, topic, fields_and_counts if kind == "raw" else Deadlines().take))

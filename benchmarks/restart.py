@@ -4,7 +4,7 @@
 
 The tickets are in the changelog (benchmarks/tickets.py), some events wait in the input topic, the interpreter is not running.
 The first event is processed when a consumer that reads committed records sees the effect it makes. The parts of the way are
-what the worker itself says (benchmarks/timed.py), in seconds; parts that overlap others are indented.
+from the report of the worker itself (benchmarks/timed.py), in seconds; parts that overlap others are indented.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ SCRIPTS: Final[dict[str, tuple[str, str]]] = {
     "turn": ("1500", "500"),
     "cycle": ("", "--events 4000 --rounds 1"),
     "throughput": ("", "--tickets 4000 --rounds 1"),
+    "compared": ("", "--events 60000 --rounds 1"),
     "lateness": ("", "--tickets 20000 --rate 1000 --seconds 10"),
     "storm": ("", "--deadlines 5000"),
     "restart": ("", "--tickets 20000 --rounds 1"),

@@ -1,8 +1,8 @@
-"""A worker that says where its CPU went: ``python benchmarks/sampled.py FILE worker ...`` runs ``stream worker ...``.
+"""A worker that reports where its CPU went: ``python benchmarks/sampled.py FILE worker ...`` runs ``stream worker ...``.
 
 Every two milliseconds of CPU the stack of the event loop's thread is noted. At the end (SIGTERM) FILE has, one a line,
 how often each function was at work itself and how often it was anywhere on the stack. CPU of other threads counts for what
-the event loop stood at then, mostly waiting: the split by thread is what the kernel says, not this.
+the event loop stood at then, mostly waiting: the split by thread is from the kernel, not this.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A worker that says when it reached which point of its start: ``python benchmarks/timed.py worker ...``.
+"""A worker that reports when it reached which point of its start: ``python benchmarks/timed.py worker ...``.
 
 Runs ``stream worker ...`` and writes ``POINT name instant`` lines to standard error, instants in seconds on the monotonic
 clock, which all processes of a machine share; and ``PAUSE generation seconds`` for searches of the garbage collector.

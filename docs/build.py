@@ -316,11 +316,21 @@ def _implied(name: str) -> frozenset[str]:
 
 
 def _option(option: click.Option) -> str:
+    names = " / ".join(filter(None, (", ".join(option.opts), ", ".join(option.secondary_opts))))
     value = "" if option.is_flag else f" {option.make_metavar(click.Context(main))}"
     default = "required" if option.required else ""
     if not option.is_flag and isinstance(option.default, str | int | float) and option.default != "":
         default = f"`{option.default}`"
-    return f"| `{', '.join(option.opts)}{value}` | {default} | {_cell(option.help or '')} |"
+    meaning = _cell(f"{option.help or ''} {_bounds(option.type)}")
+    return f"| `{_cell(names + value)}` | {default} | {meaning} |"
+
+
+def _bounds(kind: click.ParamType) -> str:
+    """The minimum and the maximum of a number; empty if it has neither."""
+    if not isinstance(kind, click.IntRange | click.FloatRange):
+        return ""
+    low, high = ("" if bound is None else f"{bound:g}" for bound in (kind.min, kind.max))
+    return f"[{low} to {high}]" if low and high else f"[at least {low}]" if low else f"[at most {high}]"
 
 
 def _prose(text: str) -> str:

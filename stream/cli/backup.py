@@ -19,11 +19,11 @@ from stream.wire.counting import many
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @where
 def command(file: Path, broker: str, app_id: str, topic_prefix: str) -> None:
-    """Copy what an installation stores into FILE, while its workers run.
+    """Copy the stored data of an installation into FILE, while its workers run.
 
-    FILE gets the tickets, the events that are not in them yet, the log of deployments, and what pull, notify and writeback
-    store: JSON lines in gzip. It has the fields of tickets, so only you may read it: keep it as safe as the topics. An existing
-    FILE is replaced once the new one is whole.
+    FILE gets the tickets, the events that are not in them yet, the log of deployments, and the records of pull, notify and
+    writeback: JSON lines in gzip. It has the fields of tickets, so only you may read it: keep it as safe as the topics. An
+    existing FILE is replaced once the new one is whole.
     """
     cluster = cluster_of(broker, app_id, topic_prefix)
     if file.exists() and not file.is_file():

@@ -49,8 +49,8 @@ def command(
 
     Without FILES it checks the policies that the settings name, in the environment or in breachwatch.toml.
 
-    Every problem is printed as FILE:LINE: PLACE: MESSAGE. The exit status is 0 if the files are usable. It is 1 if they have
-    errors, or, with --strict, warnings.
+    Every problem is printed as FILE:LINE: PLACE: MESSAGE, without LINE if the file cannot be read. The exit status is 0 if the
+    files are usable. It is 1 if they have errors, or, with --strict, warnings.
     """
     files = files or _of_settings()
     carried = [*([_of_sample(Path(sample))] if sample else ()), *([_of_feed(feed)] if feed else ())]

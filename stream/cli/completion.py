@@ -16,7 +16,7 @@ _VARIABLE: Final = "_BREACHWATCH_COMPLETE"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print what lets SHELL complete commands, options, and values such as the names of shipped policies.
+    """Print the script that lets SHELL complete commands, options, and values such as the names of shipped policies.
 
     bash 4.4 or newer, in ~/.bashrc: eval "$(breachwatch completion bash)"
 

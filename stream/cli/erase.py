@@ -90,7 +90,7 @@ def command(
     at: int | None,
     wait: float,
 ) -> None:
-    """Erase what is known of each TICKET: its fields, its history, its deadlines. It cannot be undone.
+    """Erase the data of each TICKET: its fields, its history, its deadlines. It cannot be undone.
 
     The command publishes an event of type ticket.erased for each ticket on the input, which workers process after all that was
     published before. Commitments that are open are cancelled. Every later event of the ticket is ignored, however old it is.

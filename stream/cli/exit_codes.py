@@ -18,7 +18,7 @@ TERMINATED: Final = 128 + signal.SIGTERM
 
 MEANINGS: Final[dict[int, str]] = {
     0: "Success. A service, such as `worker` or `gateway`, also ends with 0 when Ctrl-C or SIGTERM stops it.",
-    FAILED: "What was read has errors, a test fails, or Kafka, a helpdesk or a file could not be used. "
+    FAILED: "The input has errors, a test fails, or Kafka, a helpdesk or a file could not be used. "
     "Standard error names the reason.",
     WRONG: "The command line, the settings, or a file that defines the work (stories, mapping, rules) is wrong, "
     "or a worker refuses to start. Running the same command again does not help.",

@@ -103,8 +103,8 @@ def _show(name: str) -> None:
 def _check(ctx: click.Context, mappings: tuple[str, ...], *, strict: bool, as_json: bool) -> None:
     """Check each MAPPING, a file or the name of a shipped mapping.
 
-    Every problem is printed as FILE:LINE: PLACE: MESSAGE. The exit status is 0 if the mappings are usable. It is 1 if one has
-    errors, or, with --strict, warnings.
+    Every problem is printed as FILE:LINE: PLACE: MESSAGE, without LINE if the file cannot be read. The exit status is 0 if the
+    mappings are usable. It is 1 if one has errors, or, with --strict, warnings.
     """
     found = {name: check(name) for name in mappings}
     usable = all(one.mapping is not None and not (strict and one.problems) for one in found.values())

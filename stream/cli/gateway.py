@@ -51,7 +51,7 @@ def feed_options(function: Command) -> Command:
 @setting_options("broker", "topic_prefix", "log_format")
 @table_options(TABLE, GatewaySettings)
 def command(broker: str, topic_prefix: str, log_format: str, **options: Any) -> None:
-    """Receive what helpdesks send over HTTP, and publish it as ticket events. Stop it with Ctrl-C or SIGTERM.
+    """Receive the webhooks of helpdesks over HTTP, and publish their ticket events. Stop it with Ctrl-C or SIGTERM.
 
     Each feed has the address POST /feeds/NAME, or /feeds/NAME/TOKEN where the secret is a token. Without a secret, a feed can
     only be reached from this machine.

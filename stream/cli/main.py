@@ -14,14 +14,14 @@ GROUPS: Final[dict[str, dict[str, Entry]]] = {
     "Detect breaches": {
         "worker": ("stream.cli.worker", "Run a worker: ticket events in, breaches and escalations out."),
         "topics": ("stream.cli.topics", "Create or check the topics."),
-        "erase": ("stream.cli.erase", "Erase what is known of a ticket, and report when it has left Kafka."),
+        "erase": ("stream.cli.erase", "Erase the data of a ticket, and report when it has left Kafka."),
         "broker": ("stream.cli.broker", "Run an embedded Apache Kafka broker without Docker or Java."),
         "demo": ("stream.demo.command", "Show everything at work on an embedded Kafka broker."),
     },
     "Keep it safe": {
-        "backup": ("stream.cli.backup", "Copy what an installation stores into a file, while its workers run."),
+        "backup": ("stream.cli.backup", "Copy the stored data of an installation into a file, while its workers run."),
         "restore": ("stream.cli.restore", "Bring a backup back into empty topics, on the same cluster or another one."),
-        "rebuild": ("stream.cli.rebuild", "Let the workers make all tickets anew from the events."),
+        "rebuild": ("stream.cli.rebuild", "Let the workers rebuild all tickets from the events."),
     },
     "Write policies": {
         "init": ("stream.cli.init", "Write the files of a first project: settings, a policy, and a story that tests it."),
@@ -29,19 +29,19 @@ GROUPS: Final[dict[str, dict[str, Entry]]] = {
         "test": ("stream.cli.test", "Run stories, the tests of a policy."),
         "policies": ("stream.cli.policies", "List or show the policies that ship with breachwatch."),
         "calendar": ("stream.cli.calendar", "Query a calendar: due times, elapsed time, opening hours."),
-        "diff": ("stream.cli.diff", "Compare policy files: what a change does, and what may be wrong with it."),
+        "diff": ("stream.cli.diff", "Compare policy files: the effects and the problems of a change."),
         "deploy": ("stream.cli.deploy", "Put policies in force while tickets are open; undo or rejudge."),
     },
     "Bring events in": {
         "feed": ("stream.cli.feed", "List, check and try the mappings of helpdesk payloads to ticket events."),
-        "gateway": ("stream.cli.gateway", "Receive what helpdesks send over HTTP, and publish it as ticket events."),
-        "pull": ("stream.cli.pull", "Pull ticket events from the API of a helpdesk, once or again and again."),
+        "gateway": ("stream.cli.gateway", "Receive the webhooks of helpdesks, and publish their ticket events."),
+        "pull": ("stream.cli.pull", "Pull ticket events from the API of a helpdesk, once or continuously."),
         "publish": ("stream.cli.publish", "Publish ticket events from a file of JSON lines."),
         "import": ("stream.cli.import_log", "Convert the exported status log of a helpdesk to ticket events."),
     },
     "Let people know": {
         "watch": ("stream.cli.watch", "Show breaches, escalations and other effects as they are published."),
-        "notify": ("stream.cli.notify", "Inform people and other programs of breaches, warnings and escalations."),
+        "notify": ("stream.cli.notify", "Notify people and other programs of breaches, warnings and escalations."),
         "writeback": ("stream.cli.writeback", "Write deadlines, breaches and escalations into the helpdesk."),
         "rejected": ("stream.cli.rejected", "List, show and republish the records that workers have rejected."),
     },
@@ -51,7 +51,7 @@ GROUPS: Final[dict[str, dict[str, Entry]]] = {
     },
     "Use the command line": {
         "help": ("stream.cli.help_topics", "Show the help of a command, or the meaning of the exit codes."),
-        "completion": ("stream.cli.completion", "Print what lets a shell complete commands, options and values."),
+        "completion": ("stream.cli.completion", "Print the script that lets a shell complete commands, options and values."),
     },
 }
 """Heading to the commands below it: name to (module with an attribute ``command``, help line)."""

@@ -1,4 +1,4 @@
-"""``breachwatch rebuild``: all tickets anew, from the events."""
+"""``breachwatch rebuild``: builds all tickets again, from the events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stream.wire.instants import format_instant
 @click.option("--partial", is_flag=True, help="Also if records at the beginning of the input were deleted.")
 @dry_run_option
 def command(broker: str, app_id: str, topic_prefix: str, *, partial: bool, dry_run: bool) -> None:
-    """Let the workers make all tickets anew from the input, after the changelog was lost.
+    """Let the workers rebuild all tickets from the input, after the changelog was lost.
 
     Stop all workers, and create the changelog with `breachwatch topics create`. Effects that are still in the outputs are not
     published again. With --dry-run, the exit status is 3 if it would be done.

@@ -19,8 +19,8 @@ class NotifySettings:
     begin: str = setting(
         read.text,
         "end",
-        "Where a destination begins that never got anything: 'end' of the topics, or the effects published since an instant "
-        "(RFC 3339).",
+        "Where a destination begins for the first time: 'end', which is the end of the topics, or an instant (RFC 3339), from "
+        "which on it gets the published effects.",
     )
     listen: Address = setting(  # noqa: RUF009  it makes a dataclass field
         address("127.0.0.1:9303"), "127.0.0.1:9303", "Address of the metrics and the health checks. Port 0 is any free one."

@@ -61,12 +61,12 @@ class PullSettings:
     credentials: str = setting(
         secret_values.checked,
         None,
-        "Where the credentials are that log in to its API: env:NAME for a variable, or file:PATH for a file.",
+        "The credentials of the login to its API: env:NAME for a variable, or file:PATH for a file.",
     )
     api: str = setting(
         _api, "", f"The API of the helpdesk. Default: that of the mapping's name or source. One of {', '.join(NAMES)}."
     )
-    every: int = setting(read.Span("1s", "1h"), "60s", "With --follow: how often the helpdesk is asked.")
+    every: int = setting(read.Span("1s", "1h"), "60s", "With --follow: the interval between the beginnings of two passes.")
     """Microseconds."""
 
 

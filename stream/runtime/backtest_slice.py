@@ -42,8 +42,12 @@ Piece = tuple[int, bool, int, str, bytes]
 """Effects with their position in the output. The first four values are the position, and no two pieces share it: the position
 of the line, whether a timer caused the effects (timers fire after the line's own effects), the instant of the timer, and the
 ticket. The last one is the effects as JSON lines."""
-SliceOutput = tuple[list[Piece], int, list[tuple[int, str]]]
-"""The pieces of a slice in order, the number of their effects, and the positions of refused lines, with the reason."""
+SliceOutput = tuple[list[Piece], int, list[tuple[int, str]], int]
+"""The pieces of a slice in order, the number of their effects, the positions of refused lines, with the reason, and the number
+of valid lines."""
+_SPACE: Final = 32
+"""No byte that makes a line blank is greater."""
+_RETURN: Final = 13
 _Ticks = deque[tuple[int, str, int, FeedState | None]]
 """Ticks of sources that state how their feeds stand: position of the line, source, complete up to, state."""
 
@@ -59,11 +63,14 @@ class Totals(NamedTuple):
 
 
 class _Decoded(NamedTuple):
-    """What a block has for this slice, by the position of the line."""
+    """What a block has for this slice, with the positions of the lines."""
 
-    own: list[tuple[int, Incoming]]
+    own: list[Incoming]
+    own_places: list[int]
     ticks: _Ticks
     refused: list[tuple[int, str]]
+    valid: int
+    """Lines that are events or ticks. A tick counts in the first slice."""
 
 
 class Slice:
@@ -80,6 +87,9 @@ class Slice:
         """Sources of ticks that have a state."""
         self._decoded: Final[deque[_Decoded]] = deque()
         """Blocks that are decoded and not yet processed."""
+        # Of the block that is being processed:
+        self._places: list[int] = []
+        self._instants: list[int] = []
         self._pieces: list[Piece] = []
         self._effects = 0
 
@@ -88,21 +98,23 @@ class Slice:
 
         Lines that no ticket owns concern all slices: each of them decodes these, and the first one reports them.
         """
-        own: list[tuple[int, Incoming]] = []
+        own: list[Incoming] = []
+        own_places: list[int] = []
         ticks: _Ticks = deque()
         refused: list[tuple[int, str]] = []
         places: list[int] = []
         instants: list[int] = []
         number, of, newest = self._number, self._of, self._newest
+        ticks_read = 0
         ticket = b""
         for place, line in enumerate(block.split(b"\n")):
             if of > 1:
                 ticket = only_ticket(line)
                 if ticket and crc32(ticket) % of != number:
                     continue
-            if not line.strip():
+            if not line or (line[0] <= _SPACE and not line.strip()):
                 continue
-            record = read(line.rstrip(b"\r"))
+            record = read(line if line[-1] != _RETURN else line.rstrip(b"\r"))
             if isinstance(record, Incoming):
                 event = record.event
                 at = event.at
@@ -110,7 +122,8 @@ class Slice:
                     if ticket:
                         raise RuntimeError(f"two tickets in one line: {ticket!r} and {record.ticket!r}")
                     continue
-                own.append((place, record))
+                own.append(record)
+                own_places.append(place)
                 if event.type == ERASURE:
                     continue
             elif isinstance(record, Rejected):
@@ -124,12 +137,13 @@ class Slice:
                     ticks.append((place, record.source, at, record.state))
                 if number > 0:
                     continue
+                ticks_read += 1
             if at >= newest:
                 places.append(place)
                 instants.append(at)
                 newest = at
         self._newest = newest
-        self._decoded.append(_Decoded(own, ticks, refused))
+        self._decoded.append(_Decoded(own, own_places, ticks, refused, len(own) + ticks_read))
         return lambda: (places, instants)
 
     def process(self, marks: Marks) -> Callable[[], SliceOutput]:
@@ -137,21 +151,24 @@ class Slice:
 
         ``marks``: those of all slices.
         """
-        own, ticks, refused = self._decoded.popleft()
-        apply, places = self._playback.apply, marks[0]
+        own, own_places, ticks, refused, valid = self._decoded.popleft()
+        places, self._instants = marks
+        self._places = places
         pieces = self._pieces = []
         self._effects = 0
+        playback = self._playback
         passed, count = 0, len(places)
-        for place, record in own:
+        for number, record in enumerate(own):
+            place = own_places[number]
             while ticks and ticks[0][0] < place:
-                passed = self._tick(marks, ticks.popleft(), passed)
+                passed = self._tick(ticks.popleft(), passed)
             before = passed
             while before < count and places[before] < place:
                 before += 1
             if before > passed:
-                self._fire_timers(marks, passed, before)
+                self._fire_timers(passed, before)
                 passed = before
-            step = apply(record.ticket, record.event)
+            step = playback.apply(record.ticket, record.event)
             if step.effects:
                 self._outcomes.add(step.effects)
                 self._effects += len(step.effects)
@@ -161,32 +178,32 @@ class Slice:
             elif step.outcome is Outcome.CONFLICT:
                 refused.append((place, f"{RejectReason.CONFLICT}: {conflicting(record.event).message}"))
         for tick in ticks:
-            passed = self._tick(marks, tick, passed)
-        self._fire_timers(marks, passed, count)
+            passed = self._tick(tick, passed)
+        self._fire_timers(passed, count)
         effects = self._effects
-        return lambda: (pieces, effects, refused)
+        return lambda: (pieces, effects, refused, valid)
 
-    def _tick(self, marks: Marks, tick: tuple[int, str, int, FeedState | None], passed: int) -> int:
+    def _tick(self, tick: tuple[int, str, int, FeedState | None], passed: int) -> int:
         """Take a tick; ``passed`` and the result: how many of the marks are dealt with."""
         playback, (place, source, at, state) = self._playback, tick
-        before, after = bisect_left(marks[0], place, passed), bisect_right(marks[0], place, passed)
-        self._fire_timers(marks, passed, before)
+        before, after = bisect_left(self._places, place, passed), bisect_right(self._places, place, passed)
+        self._fire_timers(passed, before)
         watched = playback.state_feed(source, at, state)
-        self._fire_timers(marks, before, after)
+        self._fire_timers(before, after)
         for ticket, effects in playback.confirmations() if watched else ():
             if effects:
                 self._add_of_timer(place, NEVER, ticket, effects)
         return after
 
-    def _fire_timers(self, marks: Marks, start: int, end: int) -> None:
+    def _fire_timers(self, start: int, end: int) -> None:
         """Fire the timers that are due at these marks. Marks at which no timer of this slice is due are skipped."""
-        playback, (places, instants) = self._playback, marks
+        playback, instants = self._playback, self._instants
         while start < end:
             soonest = playback.soonest
             start = end - 1 if soonest is None or soonest > instants[end - 1] else bisect_left(instants, soonest, start, end)
             for wake_at, ticket, effects in playback.wakes(instants[start]):
                 if effects:
-                    self._add_of_timer(places[start], wake_at, ticket, effects)
+                    self._add_of_timer(self._places[start], wake_at, ticket, effects)
             start += 1
 
     def _add_of_timer(self, place: int, wake_at: int, ticket: str, effects: tuple[Effect, ...]) -> None:

@@ -30,6 +30,11 @@ class Counted(NamedTuple):
 Outcomes = Counter[tuple[Counted, str]]
 
 OUTCOME_OF: Final = {Kind.MET: "met", Kind.BREACHED: "breached", Kind.MET_LATE: "met_late", Kind.CANCELLED: "cancelled"}
+# Compiled code looks up the members of an enumeration by their names, each time.
+_MET: Final = Kind.MET
+_MET_LATE: Final = Kind.MET_LATE
+_RESUMED: Final = Kind.RESUMED
+_REOPENED: Final = Reason.REOPENED
 
 
 class OutcomeCounts:
@@ -52,14 +57,14 @@ class OutcomeCounts:
             outcome = OUTCOME_OF.get(kind)
             if effect.retracts:
                 self._retract(effect.retracts)
-            elif kind is Kind.RESUMED and effect.reason is Reason.REOPENED:
+            elif kind is _RESUMED and effect.reason is _REOPENED:
                 self._undo(effect)
             elif outcome is not None:
-                if kind is Kind.MET_LATE:  # a breach that was reopened has no effect that reports it
+                if kind is _MET_LATE:  # a breach that was reopened has no effect that reports it
                     self._undo(effect)
                 self._valid[effect.id] = key = (_counted(effect), outcome)
                 self._counts[key] += 1
-                if kind is Kind.MET or kind is Kind.MET_LATE:
+                if kind is _MET or kind is _MET_LATE:
                     self._fulfilled[effect.ticket, effect.commitment, effect.cycle] = effect.id
 
     def _undo(self, effect: Effect) -> None:

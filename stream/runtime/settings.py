@@ -126,8 +126,8 @@ class Settings:
     late_after: int = _setting(
         read.Span("0s", "1d"),
         "1m",
-        "An event that reaches Kafka more than this after it happened is old: what it shows of the time before is late, and "
-        "nobody is paged. More than the interval at which your helpdesk is polled.",
+        "An event that reaches Kafka more than this after it happened is old: its effects on the past are late, and page "
+        "nobody. Set it above the interval at which your helpdesk is polled.",
     )
     settling: int = _setting(
         read.Span("0s", "10m"),
@@ -150,7 +150,7 @@ class Settings:
     deleted_retention: int | None = _setting(
         read.retention,
         "auto",
-        "How long a deleted ticket is kept, in which it can be restored; then it is erased. At most 'retention'. 'auto' is 7d, "
+        "How long a deleted ticket is kept and can be restored, before it is erased. At most 'retention'. 'auto' is 7d, "
         "or 'never' if clock is 'event'.",
     )
     """``None``: as long as any ticket that has ended."""
@@ -246,7 +246,7 @@ class Settings:
         secret=True,
     )
     sasl_oauth_token_url: str = _setting(
-        read.web_address, "", "For OAUTHBEARER: the token endpoint, asked by the grant of client credentials."
+        read.web_address, "", "For OAUTHBEARER: the token endpoint. The grant type is client_credentials."
     )
     sasl_oauth_client_id: str = _setting(read.maybe, "", "Client id at the token endpoint.")
     sasl_oauth_client_secret: str = _setting(

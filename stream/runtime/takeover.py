@@ -178,7 +178,7 @@ async def _index(context: WorkerContext, store: Store, partition: int, watermark
     """Raises RuntimeError when a ticket cannot be read back, NewerReleaseError when a newer release wrote it."""
     unconfirmed: list[tuple[bytes, State]] = []
     open_counts = context.metrics.open_commitments.begin(partition)
-    index = TicketIndex(TimerQueue(), Expirations(), open_counts, TicketLists(), unconfirmed)
+    timers, expirations, lists = TimerQueue(), Expirations(), TicketLists()
     tickets = store.of(partition)
     for count, key in enumerate(list(tickets)):
         stored = tickets.get(key)
@@ -192,16 +192,16 @@ async def _index(context: WorkerContext, store: Store, partition: int, watermark
             raise NewerReleaseError(f"ticket {key!r} of partition {partition} cannot be read back: {error}") from error
         except codec.CodecError as error:
             raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
-        index.open_counts.add(stand)
-        if lists := lists_of_summary(stand, unmatched=unmatched):
-            index.lists.put(key, lists)
-        index.timers.move(key, None, wake_at)
+        open_counts.add(stand)
+        if its_lists := lists_of_summary(stand, unmatched=unmatched):
+            lists.put(key, its_lists)
+        timers.move(key, None, wake_at)
         if ended is not None:
             # When it was changed last is not stored. It counts as changed now: the rest of its history may be on the way.
-            index.expirations.set(key, expiration(ended, retention_of(context.settings, deleted=deleted), watermark))
+            expirations.set(key, expiration(ended, retention_of(context.settings, deleted=deleted), watermark))
         if count % _PAUSE_EVERY == 0:
             await asyncio.sleep(0)
-    return index
+    return TicketIndex(timers, expirations, open_counts, lists, unconfirmed)
 
 
 def _check_partitions(context: WorkerContext, checkpoints: Mapping[int, Checkpoint]) -> None:

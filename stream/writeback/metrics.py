@@ -20,7 +20,7 @@ TICKETS: Final = Spec(
     "sla_writeback_tickets_total",
     "counter",
     ("desk", "outcome"),
-    "Tickets that were to be written into a helpdesk, by how it ended: written, unchanged (it had the values already), closed, "
+    "Tickets that were to be written into a helpdesk, by outcome: written, unchanged (it had the values already), closed, "
     "gone or refused (counted, and not repeated), dry_run (it would have been written).",
 )
 SKIPPED: Final = Spec(
@@ -40,7 +40,7 @@ OLDEST: Final = Spec(
     "sla_writeback_oldest_waiting_timestamp_seconds",
     "gauge",
     ("desk",),
-    "Since when the ticket has waited that has waited longest; 0: none waits.",
+    "Since when the ticket that has waited longest waits; 0: no ticket waits.",
 )
 FAILING: Final = Spec("sla_writeback_desk_failing", "gauge", ("desk",), "1 while the helpdesk does not take changes, else 0.")
 CATALOGUE: Final = (TICKETS, SKIPPED, UNLISTED, WAITING, OLDEST, FAILING)
@@ -55,7 +55,7 @@ class DeskStatus(NamedTuple):
     name: str
     waiting: int
     oldest: float
-    """Since when the ticket has waited that has waited longest (seconds since the epoch); 0: none waits."""
+    """Since when the ticket that has waited longest waits (seconds since the epoch); 0: no ticket waits."""
     failing: bool
 
 

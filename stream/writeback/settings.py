@@ -24,7 +24,8 @@ class WritebackSettings:
     history: int = setting(
         read.Span("0s", "365d"),
         "1d",
-        "A ticket on which nothing is open and whose newest effect is older than this gets nothing that it was never given.",
+        "If nothing is open on a ticket and its newest effect is older than this, fields that were never written stay as they "
+        "are.",
     )
     keep: int = setting(
         read.Span("1d", "3650d"),

@@ -29,7 +29,7 @@ class Waiting:
 
     @property
     def oldest(self) -> float:
-        """Since when the ticket has waited that has waited longest; 0: none waits."""
+        """Since when the ticket that has waited longest waits; 0: no ticket waits."""
         return min(self._since.values(), default=0.0)
 
     def add(self, ticket: str, due: float, since: float) -> None:

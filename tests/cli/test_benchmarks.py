@@ -18,7 +18,7 @@ sys.path.append(str(FOLDER))
 from figures import COLLECT  # noqa: E402  the path to it stands above
 from run import SCRIPTS, SMALLEST  # noqa: E402
 
-WITHOUT_ROWS = {"decode", "turn", "pages", "metrics"}
+WITHOUT_ROWS = {"decode", "turn", "pages"}
 """They print tables of their own."""
 
 

@@ -76,6 +76,19 @@ def test_the_page_of_settings_has_the_bounds_that_a_worker_enforces() -> None:
     assert "| `every` | `--every` | `BREACHWATCH_PULL_EVERY` | `60s` | 1s to 1h | " in page
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        "| `--late / --no-late` |  | Show only effects that correct the past, or leave them out. |",
+        "| `--clock [wall\\|event]` | `wall` | Setting 'clock' of the workers. |",
+        "| `--seconds FLOAT RANGE` | `40` | How long the feed takes. [1 to 600] |",
+        "| `--limit INTEGER RANGE` | `20` | Number of dead letters to list. [at least 0] |",
+    ],
+)
+def test_the_page_of_commands_has_every_name_value_and_bound_of_an_option(row: str) -> None:
+    assert row in (DOCS / "reference/cli.md").read_text("utf-8").splitlines()
+
+
 @pytest.mark.parametrize("name", [*Kind, *EVENT_TYPES, ERASURE, *WireEffect.__struct_fields__])
 def test_the_page_of_events_has_a_row_for_every_event_type_effect_type_and_key_of_an_effect(name: str) -> None:
     page = (DOCS / "reference/events.md").read_text("utf-8")

@@ -60,7 +60,7 @@ FEED_COMPLETE: Final = Spec(
     "sla_feed_complete_timestamp_seconds",
     "gauge",
     ("source",),
-    "Up to when the feed of each watched source is complete, in the live partition of this worker that knows the least of it. "
+    "Up to when the feed of each watched source is complete: the earliest such instant of this worker's live partitions. "
     "Absent for sources whose ticks have no state.",
 )
 FEED_STATE: Final = Spec(
@@ -204,14 +204,14 @@ OPEN: Final = Spec(
     "sla_open_commitments",
     "gauge",
     (*_TICKET_LABELS, "state"),
-    "Commitments not yet fulfilled, of the partitions this worker owns: running, paused, or breached and still owed.",
+    "Commitments not yet fulfilled, of the partitions this worker owns: running, paused, or breached and not fulfilled.",
 )
 LEFT: Final = Spec(
     "sla_open_commitment_remaining_seconds",
     "gaugehistogram",
     (*_COMMITMENT_LABELS, "team", "customer"),
-    "Open commitments by the wall time until their deadline, as of now, to the minute. le=0: breached and still "
-    "owed, or about to be breached. Paused ones have no deadline and are not included.",
+    "Open commitments by the wall time until their deadline, as of now, to the minute. le=0: breached and not "
+    "fulfilled, or about to be breached. Paused ones have no deadline and are not included.",
     (0, 15 * _MINUTE, 30 * _MINUTE, _HOUR, 2 * _HOUR, 4 * _HOUR, 8 * _HOUR, _DAY),
 )
 AGE: Final = Spec(
@@ -357,7 +357,7 @@ POLICIES: Final = Spec(
     "sla_policies_loaded_timestamp_seconds",
     "gauge",
     ("fingerprint",),
-    "When this worker learned of its newest deployment: at its start, or when it read the log. The fingerprint is that of the "
+    "When this worker read its newest deployment: at its start, or from the log later. The fingerprint is that of the "
     "policies as deployed, and changes with any change of the policies or their calendars, holidays and time zones included.",
 )
 DEPLOYMENT_TIME: Final = Spec(
@@ -395,7 +395,7 @@ LOG_READ: Final = Spec(
     "sla_deployment_log_answer_timestamp_seconds",
     "gauge",
     (),
-    "Wall clock time when a broker last answered this worker's question for new deployments.",
+    "Wall clock time when a broker last answered this worker's request for new deployments.",
 )
 LOG_UNREADABLE: Final = Spec(
     "sla_deployment_log_unreadable_total",

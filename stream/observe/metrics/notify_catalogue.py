@@ -10,8 +10,8 @@ SENT: Final = Spec(
     "sla_notify_messages_total",
     "counter",
     ("destination", "status"),
-    "Messages that a destination has accepted. status: news, confirmation (of something provisional), correction (of something "
-    "that was sent before), withdrawal (what was sent before is not true). Those of a summary count one by one.",
+    "Messages that a destination has accepted. status: news, confirmation (of something provisional), correction (of an "
+    "earlier message), withdrawal (an earlier message is not true). Those of a summary count one by one.",
 )
 FAILED: Final = Spec(
     "sla_notify_failures_total",
@@ -29,8 +29,9 @@ SKIPPED: Final = Spec(
     "sla_notify_skipped_total",
     "counter",
     ("destination", "reason"),
-    "Effects that concern a destination and were not sent. reason: sent_before, not_sent (what it takes back was never sent), "
-    "restated (it follows in another form), unchanged (the message would be the same), history (published too long ago).",
+    "Effects that concern a destination and were not sent. reason: sent_before, not_sent (the effect that it retracts "
+    "was never sent), restated (it follows in another form), unchanged (the message would be the same), "
+    "history (published too long ago).",
 )
 WAITING: Final = Spec(
     "sla_notify_waiting_messages",

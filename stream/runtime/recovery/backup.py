@@ -40,7 +40,7 @@ UNFINISHED: Final = "the tickets of partition {} are being moved or restored: le
 
 
 class NoBackupError(Exception):
-    """The installation cannot be copied now. The text says what to do."""
+    """The installation cannot be copied now. The text has the remedy."""
 
 
 async def back_up(cluster: Cluster, output: BackupWriter, now: int, report: Callable[[str], None]) -> None:

@@ -96,7 +96,7 @@ _decode: Final = msgspec.json.Decoder(Line | End).decode
 
 
 class BackupError(Exception):
-    """A file that is not a whole backup. The text says why."""
+    """A file that is not a whole backup. The text gives the reason."""
 
 
 class BackupWriter:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class RebuildError(Exception):
-    """The tickets cannot be made anew from this input. The text says what to do."""
+    """The tickets cannot be made anew from this input. The text has the remedy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ _TOGETHER: Final = 2_000
 
 
 class RestoreError(Exception):
-    """The backup cannot be restored here. The text says what to do."""
+    """The backup cannot be restored here. The text has the remedy."""
 
 
 @dataclass(frozen=True, slots=True)

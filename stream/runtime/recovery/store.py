@@ -66,12 +66,14 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
             if writer_epoch < epoch and (key in tickets or key == CHECKPOINT_KEY):
                 outdated.add(key)
                 continue
-            epoch = max(epoch, writer_epoch)
+            if writer_epoch > epoch:
+                epoch = writer_epoch
             if key == CHECKPOINT_KEY:
                 self._checkpoints[partition] = value
                 continue
             renewed = True
-            outdated.discard(key)
+            if outdated:
+                outdated.discard(key)
             if value is None:
                 tickets.drop(key)
             else:
