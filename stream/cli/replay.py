@@ -120,7 +120,7 @@ def command(
         after = partial(make_engine, partial(load, compare), history, keep_fields)
         _compare((make, after), Replayed(file, until, feed_lag_limit, jobs), form)
         return
-    effects, last = 0, 0
+    effects, valid, last = 0, 0, 0
     read: float | None = None
     refused: Counter[str] = Counter()
 
@@ -137,7 +137,7 @@ def command(
             with progress:
                 for part in test.run(blocks, until):
                     write(part.output)
-                    effects, last, read = effects + part.effects, part.last, lines.share
+                    effects, valid, last, read = effects + part.effects, valid + part.valid, part.last, lines.share
                     for line, text in part.refusals:
                         refused[text.partition(":")[0]] += 1
                         progress.echo(f"{file}:{line}: {text}")
@@ -147,7 +147,7 @@ def command(
         raise click.ClickException(str(error)) from error
     sys.stdout.buffer.flush()
     click.echo(as_json(totals, refused, effects) if form == "json" else as_table(totals, refused, effects), err=True)
-    _fail_without_events(file, refused.total(), last)
+    _fail_without_events(file, refused.total(), valid)
 
 
 def _compare(engines: tuple[MakeEngine, MakeEngine], replayed: Replayed, form: str) -> None:
@@ -156,7 +156,7 @@ def _compare(engines: tuple[MakeEngine, MakeEngine], replayed: Replayed, form: s
     if str(file) == "-":
         raise click.UsageError("FILE is read twice and cannot be standard input: write it to a file")
     changes = OutcomeChanges()
-    last, refused, read, name = 0, 0, None, "before"
+    last, refused, valid, read, name = 0, 0, 0, None, "before"
     progress = Progress(lambda: f"replay {name}: {many(last, 'line')}{share(read)}")
     try:
         with stoppable(lambda: "nothing is compared yet; a comparison begins at the start again"), progress:
@@ -164,7 +164,7 @@ def _compare(engines: tuple[MakeEngine, MakeEngine], replayed: Replayed, form: s
                 with open_lines(file) as lines, backtest(make, lines.blocks(), jobs, feed_lag_limit) as (test, blocks):
                     for part in test.run(blocks, until):
                         add(map(decode_effect, part.output.splitlines()))
-                        last, read = part.last, lines.share
+                        valid, last, read = valid + part.valid, part.last, lines.share
                         for line, text in part.refusals if name == "before" else ():
                             refused += 1
                             progress.echo(f"{file}:{line}: {text}")
@@ -175,10 +175,10 @@ def _compare(engines: tuple[MakeEngine, MakeEngine], replayed: Replayed, form: s
     write(b"".join([change_line(change) for change in compared.changed]))
     sys.stdout.buffer.flush()
     click.echo(compared.as_json() if form == "json" else compared.as_table(), err=True)
-    _fail_without_events(file, refused, last)
+    _fail_without_events(file, refused, valid)
 
 
-def _fail_without_events(file: Path, refused: int, lines: int) -> None:
+def _fail_without_events(file: Path, refused: int, valid: int) -> None:
     """Raises ClickException if all lines of a file are refused: it is hardly the file that was meant."""
-    if refused and refused == lines:
+    if refused and not valid:
         raise click.ClickException(f"{file}: every line is refused, so nothing was replayed")

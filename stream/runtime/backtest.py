@@ -47,6 +47,8 @@ class Part(NamedTuple):
     """Effects as JSON lines."""
     effects: int
     refusals: list[Refusal]
+    valid: int
+    """Lines that are events or ticks."""
     last: int
     """The number of the last of the lines that is not blank."""
 
@@ -59,14 +61,15 @@ class _InProgress(NamedTuple):
     """Each waits for the output of a slice."""
 
     def result(self) -> Part:
-        pieces, effects, refusals = list[Piece](), 0, list[Refusal]()
+        pieces, effects, refusals, valid = list[Piece](), 0, list[Refusal](), 0
         for output in self.outputs:
-            of_slice, count, refused = output()
+            of_slice, count, refused, valid_of_slice = output()
             pieces += of_slice
             effects += count
+            valid += valid_of_slice
             refusals += [Refusal(self.block.first + place, text) for place, text in refused]
         pieces.sort()
-        return Part(b"".join([piece[4] for piece in pieces]), effects, sorted(refusals), self.block.last)
+        return Part(b"".join([piece[4] for piece in pieces]), effects, sorted(refusals), valid, self.block.last)
 
 
 class Backtest:

@@ -42,8 +42,9 @@ Piece = tuple[int, bool, int, str, bytes]
 """Effects with their position in the output. The first four values are the position, and no two pieces share it: the position
 of the line, whether a timer caused the effects (timers fire after the line's own effects), the instant of the timer, and the
 ticket. The last one is the effects as JSON lines."""
-SliceOutput = tuple[list[Piece], int, list[tuple[int, str]]]
-"""The pieces of a slice in order, the number of their effects, and the positions of refused lines, with the reason."""
+SliceOutput = tuple[list[Piece], int, list[tuple[int, str]], int]
+"""The pieces of a slice in order, the number of their effects, the positions of refused lines, with the reason, and the number
+of valid lines."""
 _SPACE: Final = 32
 """No byte that makes a line blank is greater."""
 _RETURN: Final = 13
@@ -68,6 +69,8 @@ class _Decoded(NamedTuple):
     own_places: list[int]
     ticks: _Ticks
     refused: list[tuple[int, str]]
+    valid: int
+    """Lines that are events or ticks. A tick counts in the first slice."""
 
 
 class Slice:
@@ -102,6 +105,7 @@ class Slice:
         places: list[int] = []
         instants: list[int] = []
         number, of, newest = self._number, self._of, self._newest
+        ticks_read = 0
         ticket = b""
         for place, line in enumerate(block.split(b"\n")):
             if of > 1:
@@ -133,12 +137,13 @@ class Slice:
                     ticks.append((place, record.source, at, record.state))
                 if number > 0:
                     continue
+                ticks_read += 1
             if at >= newest:
                 places.append(place)
                 instants.append(at)
                 newest = at
         self._newest = newest
-        self._decoded.append(_Decoded(own, own_places, ticks, refused))
+        self._decoded.append(_Decoded(own, own_places, ticks, refused, len(own) + ticks_read))
         return lambda: (places, instants)
 
     def process(self, marks: Marks) -> Callable[[], SliceOutput]:
@@ -146,7 +151,7 @@ class Slice:
 
         ``marks``: those of all slices.
         """
-        own, own_places, ticks, refused = self._decoded.popleft()
+        own, own_places, ticks, refused, valid = self._decoded.popleft()
         places, self._instants = marks
         self._places = places
         pieces = self._pieces = []
@@ -176,7 +181,7 @@ class Slice:
             passed = self._tick(tick, passed)
         self._fire_timers(passed, count)
         effects = self._effects
-        return lambda: (pieces, effects, refused)
+        return lambda: (pieces, effects, refused, valid)
 
     def _tick(self, tick: tuple[int, str, int, FeedState | None], passed: int) -> int:
         """Take a tick; ``passed`` and the result: how many of the marks are dealt with."""

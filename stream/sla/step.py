@@ -17,7 +17,7 @@ class Outcome(StrEnum):
 
     APPLIED = "applied"
     LATE = "late"
-    """It came after later ones, or after time had spoken: folded in at its place."""
+    """It came after later ones, or after time alone made something true: put at its place in the history."""
     DUPLICATE = "duplicate"
     """A repetition of an event that is known."""
     CONFLICT = "conflict"

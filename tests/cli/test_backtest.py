@@ -220,12 +220,14 @@ def test_a_missing_or_damaged_file_is_an_error_that_names_it(tmp_path: Path) -> 
     assert "cut.jsonl.gz: the file is damaged or cut short" in cut.stderr
 
 
-@pytest.mark.parametrize("options", [(), ("--compare", "starter")])
+@pytest.mark.parametrize("options", [(), ("--jobs", 2), ("--compare", "starter")])
 def test_a_file_of_which_every_line_is_refused_is_an_error(options: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "feed.jsonl").write_bytes(b"\n".join(feed(1)))
-    (tmp_path / "policy.yaml").write_text("policies:\n  - policy: shop\n", "utf-8")
+    (tmp_path / "ticks.jsonl").write_bytes(b"not JSON\n" + encode_tick("desk", START))
+    (tmp_path / "policy.yaml").write_text("\npolicies:\n\n  - policy: shop\n  \n", "utf-8")
 
     assert replay_of(tmp_path / "feed.jsonl", *options).exit_code == 0
+    assert replay_of(tmp_path / "ticks.jsonl", *options).exit_code == 0
     found = replay_of(tmp_path / "policy.yaml", *options)
 
     assert found.exit_code == 1

@@ -244,9 +244,9 @@ class Stopwatch:
         after = _TABLE[phase][signal]
         if at > self.since:
             if phase == RUNNING:
-                self.ran = (*self.ran, (self.since, at))
+                self.ran += ((self.since, at),)
             elif phase == PAUSED:
-                self.paused = (*self.paused, (self.since, at))
+                self.paused += ((self.since, at),)
         if after >= HALTED:
             self.paused = (*self.paused, (at, at))
         if signal in _BEGINNINGS:
