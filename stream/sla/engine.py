@@ -100,9 +100,11 @@ class Engine:
     def kept(self, event: Event) -> Event:
         """The event with those of its fields that are kept."""
         keep = self._keep
-        if keep is None or keep.issuperset(event.fields):
-            return event
-        return kept_event(event, keep, self.deployments.timeline.kept(event.at))
+        if keep is not None:
+            for name in event.fields:  # compiled, two thirds of what ``issuperset`` costs
+                if name not in keep:
+                    return kept_event(event, keep, self.deployments.timeline.kept(event.at))
+        return event
 
     def apply(self, state: State | None, ticket: str, event: Event, now: int, arrived: int = 0) -> Step:
         """Apply one event to a ticket. ``state`` is ``None`` for a ticket without any event before.

@@ -40,7 +40,7 @@ _write: Final = msgspec.msgpack.Encoder().encode
 _read: Final = msgspec.msgpack.Decoder(list[_Packed]).decode
 
 
-@mypyc_attr(acyclic=True)
+@mypyc_attr(acyclic=True, free_list_len=1)
 class History:
     """Events in the order of their keys. Never changed."""
 

@@ -154,7 +154,7 @@ class Placement(NamedTuple):
     """Microseconds of wall time that the cycle had run at ``at``."""
 
 
-@mypyc_attr(acyclic=True)
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Stopwatch:
     """Phase, cycle, and the stretches of the present cycle as epoch microseconds, half-open."""
 

@@ -45,7 +45,7 @@ _CLOCK_STARTED: Final = Reason.CLOCK_STARTED
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 
 
-@mypyc_attr(acyclic=True)
+@mypyc_attr(acyclic=True, free_list_len=1)
 class CommitmentMachine:
     """One commitment of a ticket while an event or an instant works on it: its terms, its state, its stopwatch.
 

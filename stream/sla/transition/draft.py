@@ -70,7 +70,7 @@ class Terms:
         return self.change is not None and policy in self.change.withdrawn
 
 
-@mypyc_attr(acyclic=True)
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Draft:
     """A copy of a ticket, changed in place. Most events change no part, so parts are copied only before they are changed."""
 

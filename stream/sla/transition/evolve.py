@@ -64,7 +64,7 @@ Past = Callable[[int], "list[Event] | None"]
 """The events of a ticket before an instant, all of them in order; ``None`` where not all are known."""
 
 
-@mypyc_attr(acyclic=True)
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Transition:
     """Changes one ticket in place (give it a copy) and collects what became true in ``emitter.effects``."""
 
