@@ -25,7 +25,8 @@ def stem(ticket: str, name: str, occasion: Occasion, kind: Kind, detail: str, ca
     happen many times in a cycle (a pause, a request).
     """
     metric, cycle, revision = occasion
-    revised = str(revision) if revision else "0"  # mostly 0, and a constant costs nothing
+    # Mostly the first, and not revised: a constant costs nothing.
+    counted, revised = "1" if cycle == 1 else str(cycle), str(revision) if revision else "0"
     fact = _blank()
-    fact.update("\x1f".join((ticket, name, metric, str(cycle), kind, detail, revised, cause)).encode())
+    fact.update("\x1f".join((ticket, name, metric, counted, kind, detail, revised, cause)).encode())
     return fact.hexdigest()

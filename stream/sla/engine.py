@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from stream.sla.effects import Effect
     from stream.sla.events import Event
     from stream.sla.policy.resolve import PolicySet
+    from stream.sla.policy.timeline import Deployment
     from stream.sla.ticket.settling import Settling
     from stream.sla.ticket.state import Ticket
     from stream.sla.unconfirmed import Stale
@@ -100,7 +101,7 @@ class Engine:
         """The event with those of its fields that are kept."""
         keep = self._keep
         if keep is not None:
-            for name in event.fields:
+            for name in event.fields:  # compiled, two thirds of what ``issuperset`` costs
                 if name not in keep:
                     return kept_event(event, keep, self.deployments.timeline.kept(event.at))
         return event
@@ -125,9 +126,9 @@ class Engine:
             repetition = self._repetition(state, event)
             if repetition is not None:
                 return Step(state, (), repetition)
-        head = state.head
-        usual = head.deployment == timeline.last.number and state.settling is None and arrived - event.at <= self._late_after
-        if usual and self._is_newest(head, event):
+        head, last = state.head, timeline.last
+        usual = head.deployment == last.number and state.settling is None and arrived - event.at <= self._late_after
+        if usual and _is_newest(head, event, last):
             step = self._in_order(state, event, now, state)
         else:
             step = self._out_of_turn(state, event, now, arrived)
@@ -144,7 +145,7 @@ class Engine:
         elif not agrees:
             first = self._rejudge(state, now)
             state = first.state
-        newest = self._is_newest(state.head, event)
+        newest = _is_newest(state.head, event, self.deployments.known[state.head.deployment])
         if newest and not old:
             step = self._in_order(state, event, now, before)
         elif not newest and state.base is not None and is_too_late(state.base, event, self.deployments.known):
@@ -197,7 +198,7 @@ class Engine:
         at = max(event.at, extent(state.head).until)
         head = state.head
         if not head.ended_by:
-            transition = Transition(timeline, head.copy(), now, state.past, self._routine)
+            transition = Transition(timeline, head.copy(), now, state, self._routine)
             transition.event(deletion(event, at))
             effects += named(found_by(self.deployments, transition, state, state, at), revisions)
             head = transition.ticket
@@ -228,7 +229,7 @@ class Engine:
         soonest = head.next
         if (soonest is None or soonest >= now) and not timeline.touches(head, now):
             return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
-        transition = Transition(timeline, head.copy(), now, state.past)
+        transition = Transition(timeline, head.copy(), now, state)
         transition.time(now)
         effects = found_by(self.deployments, transition, before, state, now)
         after = State(transition.ticket, state.recent, state.base, state.old_ids, state.revisions)
@@ -242,17 +243,6 @@ class Engine:
     def _agrees(self, head: Ticket) -> bool:
         """Whether what is known of the ticket was judged as the timeline has it now."""
         return self.deployments.timeline.agrees(head.deployment, position(head))
-
-    def _is_newest(self, head: Ticket, event: Event) -> bool:
-        """Later than all that is known of the ticket, and than anything that time or a deployment made true."""
-        last, at = head.last, event.at
-        if last is None:
-            return True
-        if head.last_timer_at is not None and at <= head.last_timer_at:
-            return False
-        if at < self.deployments.known[head.deployment].at:
-            return False
-        return at > last[0] or (at == last[0] and follows(event.place, last))
 
     def _repetition(self, state: State, event: Event) -> Outcome | None:
         """The outcome of an event whose identity is known; ``None``: it is not."""
@@ -270,11 +260,11 @@ class Engine:
         """``before``: the ticket as it was given; ``state`` itself, unless it was rejudged just now."""
         head, recent = state.head, state.recent.add(event)
         size = len(recent.packed)
-        if event.fields and size - len(state.recent.packed) > MOST_TEXT:  # else it is kept whole
+        if size > MOST_TEXT and event.fields and size - len(state.recent.packed) > MOST_TEXT:  # else it is kept whole
             event = self._bounded_event(event)
             recent = state.recent.add(event)
             size = len(recent.packed)
-        transition = Transition(self.deployments.timeline, head.copy(), now, state.past, self._routine)
+        transition = Transition(self.deployments.timeline, head.copy(), now, state, self._routine)
         transition.event(event)
         after = State(transition.ticket, recent, state.base, state.old_ids, state.revisions)
         if recent.kept > self._history or size > MOST_HISTORY:
@@ -307,9 +297,9 @@ class Engine:
         settling = self._lateness.settling_from(state.head, state.settling, arrived)
         waiting = event.replace(arrived=settling.arrived)
         timeline, begins = self.deployments.timeline, state.head.last is None
-        if self._is_newest(state.head, event):
+        if _is_newest(state.head, event, self.deployments.known[state.head.deployment]):
             outcome, recent = _APPLIED, state.recent.add(waiting)
-            transition = Transition(timeline, state.head.copy(), now, state.past)
+            transition = Transition(timeline, state.head.copy(), now, state)
             transition.event(event)
         else:
             history = state.history
@@ -329,7 +319,7 @@ class Engine:
         """As ``wake``. As long as nothing but what is past becomes true, it waits too."""
         head = state.head
         if now < settling.settles_at and self._agrees(head):
-            transition = Transition(self.deployments.timeline, head.copy(), now, state.past)
+            transition = Transition(self.deployments.timeline, head.copy(), now, state)
             transition.time(now)
             past = self._lateness.past_of(settling)
             if all(effect.at <= past for effect in transition.emitter.effects):
@@ -369,7 +359,21 @@ class Engine:
         return bounded_event(event, self.deployments.timeline.read)
 
 
+def _is_newest(head: Ticket, event: Event, deployment: Deployment) -> bool:
+    """Later than all that is known of the ticket, and than anything that time or a deployment made true.
+
+    ``deployment``: the one that judges the ticket.
+    """
+    last, at = head.last, event.at
+    if last is None:
+        return True
+    if head.last_timer_at is not None and at <= head.last_timer_at:
+        return False
+    if at < deployment.at:
+        return False
+    return at > last[0] or (at == last[0] and follows(event.place, last))
+
+
 def _is_unmatched(transition: Transition, event: Event) -> bool:
     """Whether nothing is promised to the ticket that an event has begun."""
-    policies = transition.policies
-    return not policies.resolved_policy(transition.ticket.fields, policies.epoch(event.at)).has_targets
+    return not transition.draft.resolved_policy(event.at).has_targets

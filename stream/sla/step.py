@@ -29,7 +29,7 @@ class Outcome(StrEnum):
     WOKEN = "woken"
 
 
-@mypyc_attr(acyclic=True)
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Step:
     """The one exit of the core. Take all of it or nothing."""
 

@@ -90,6 +90,9 @@ def play(one: Deployed, *, check: bool = True, history: int = 200) -> tuple[Engi
 
 def _check(deployments: Deployments, step: Step, chains: Chains) -> None:
     codec_agrees(step.state)
+    head = step.state.head
+    shown = [(name, value) for name, value in head.fields.items() if value and not name.startswith("@")]
+    assert head.shown is None or list(head.shown.items()) == shown, "effects would show other fields than the ticket has"
     timers = {
         name
         for deployment in deployments.known.values()
@@ -125,7 +128,7 @@ def _not_solved(deployments: Deployments, effect: Effect, state: State) -> None:
         return
     triggers = deployments.timeline.in_force(effect.at).policies.triggers.get(held.terms.metric)
     if triggers is not None and held.cycle == effect.cycle:
-        assert not compile_condition(triggers.metric.stops)(NO_EVENT, dict(effect.fields)), (
+        assert not compile_condition(triggers.metric.stops).holds(NO_EVENT, dict(effect.fields)), (
             f"a breach of what is fulfilled: {effect}"
         )
 

@@ -1,22 +1,21 @@
 """Conditions over an event and the ticket it leaves behind: the vocabulary of policies and of metric rows.
 
 A condition is a tree of three connectives over three kinds of test. It is data (so it can be checked and drawn) and it
-compiles to a closure (so it can be asked a hundred thousand times a second).
+compiles to a ``Test`` (so it can be asked a hundred thousand times a second).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stream.sla.events import Event, role_of
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
 Fields = dict[str, str | list[str]]
 """A ticket's fields after an event, derived ones included (see ``DERIVED``)."""
-
-Test = Callable[[Event, Fields], bool]
-"""Asked with the event and the fields after it."""
 
 DERIVED: Final[Mapping[str, str]] = {
     "@answered": "yes once an agent has commented publicly; solved if the ticket was solved without that",
@@ -130,69 +129,121 @@ def _of_one_event(test: Condition) -> bool:
 
 def holds(condition: Condition, fields: Fields) -> bool:
     """Whether a condition over ticket fields holds for a ticket with these fields."""
-    return compile_condition(condition)(NO_EVENT, fields)
+    return compile_condition(condition).holds(NO_EVENT, fields)
+
+
+class Test:
+    """A condition that is asked with an event and the ticket's fields after it.
+
+    Compiled code calls a method of a class in a few steps, and a function that was made at run time through the interpreter.
+    """
+
+    def holds(self, event: Event, fields: Fields) -> bool:
+        """An event given to it carries in ``fields`` only what it really changed (``Transition.event`` sees to that)."""
+        raise NotImplementedError
 
 
 def compile_condition(condition: Condition) -> Test:
-    """The condition as one callable ``(event, fields after it) -> bool``.
-
-    An event given to it carries in ``fields`` only what it really changed (``transition.Transition.event`` sees to that).
-    """
+    """The condition as it is asked."""
     match condition:
         case Always():
-            return lambda _event, _fields: True
+            return _Always()
         case FieldIn(field, values):
-            return _field_test(field, values)
+            return _FieldTest(field, values)
         case EventIs():
-            return _event_test(condition)
+            return _EventTest(condition)
         case Changed(names):
-            return lambda event, _fields: not names.isdisjoint(event.fields)
+            return _ChangeTest(names)
         case Not(part):
-            inner = compile_condition(part)
-            return lambda event, fields: not inner(event, fields)
+            return _Opposite(compile_condition(part))
         case All(parts):
-            return _joined(tuple(map(compile_condition, parts)), stop_at=False)
+            return _joined([compile_condition(part) for part in parts], stop_at=False)
         case AnyOf(parts):
-            return _joined(tuple(map(compile_condition, parts)), stop_at=True)
+            return _joined([compile_condition(part) for part in parts], stop_at=True)
 
 
-def _field_test(field: str, values: frozenset[str]) -> Test:
-    def test(_event: Event, fields: Fields) -> bool:
+class _Always(Test):
+    def holds(self, event: Event, fields: Fields) -> bool:  # noqa: ARG002
+        return True
+
+
+class _FieldTest(Test):
+    def __init__(self, field: str, values: frozenset[str]) -> None:
+        self.field: Final = field
+        self.values: Final = values
+
+    def holds(self, event: Event, fields: Fields) -> bool:  # noqa: ARG002
         try:
-            return fields.get(field, "") in values
+            return fields.get(self.field, "") in self.values
         except TypeError:  # a list
-            return not values.isdisjoint(fields[field])
-
-    return test
+            return not self.values.isdisjoint(fields[self.field])
 
 
-def _event_test(wanted: EventIs) -> Test:
-    types, actors, public, roles = wanted.types, wanted.actors, wanted.public, wanted.roles
+class _EventTest(Test):
+    def __init__(self, wanted: EventIs) -> None:
+        self.types: Final = wanted.types
+        self.actors: Final = wanted.actors
+        self.public: Final = wanted.public
+        self.roles: Final = wanted.roles
 
-    def test(event: Event, _fields: Fields) -> bool:
+    def holds(self, event: Event, fields: Fields) -> bool:  # noqa: ARG002
         return (
-            (not types or event.type in types)
-            and (not actors or event.actor in actors)
-            and (public is None or event.public is public)
-            and (not roles or role_of(event) in roles)
+            (not self.types or event.type in self.types)
+            and (not self.actors or event.actor in self.actors)
+            and (self.public is None or event.public is self.public)
+            and (not self.roles or role_of(event) in self.roles)
         )
 
-    return test
+
+class _ChangeTest(Test):
+    def __init__(self, names: frozenset[str]) -> None:
+        self.names: Final = names
+
+    def holds(self, event: Event, fields: Fields) -> bool:  # noqa: ARG002
+        return not self.names.isdisjoint(event.fields)
 
 
-def _joined(parts: tuple[Test, ...], *, stop_at: bool) -> Test:
+class _Opposite(Test):
+    def __init__(self, part: Test) -> None:
+        self.part: Final = part
+
+    def holds(self, event: Event, fields: Fields) -> bool:
+        return not self.part.holds(event, fields)
+
+
+class _Both(Test):
+    def __init__(self, first: Test, second: Test) -> None:
+        self.first: Final = first
+        self.second: Final = second
+
+    def holds(self, event: Event, fields: Fields) -> bool:
+        return self.first.holds(event, fields) and self.second.holds(event, fields)
+
+
+class _Either(Test):
+    def __init__(self, first: Test, second: Test) -> None:
+        self.first: Final = first
+        self.second: Final = second
+
+    def holds(self, event: Event, fields: Fields) -> bool:
+        return self.first.holds(event, fields) or self.second.holds(event, fields)
+
+
+class _Several(Test):
+    def __init__(self, parts: list[Test], stop_at: bool) -> None:
+        self.parts: Final = parts
+        self.stop_at: Final = stop_at
+
+    def holds(self, event: Event, fields: Fields) -> bool:
+        for part in self.parts:
+            if part.holds(event, fields) is self.stop_at:
+                return self.stop_at
+        return not self.stop_at
+
+
+def _joined(parts: list[Test], *, stop_at: bool) -> Test:
     if len(parts) == 1:
         return parts[0]
     if len(parts) == 2:
-        first, second = parts
-        if stop_at:
-            return lambda event, fields: first(event, fields) or second(event, fields)
-        return lambda event, fields: first(event, fields) and second(event, fields)
-
-    def test(event: Event, fields: Fields) -> bool:
-        for part in parts:
-            if part(event, fields) is stop_at:
-                return stop_at
-        return not stop_at
-
-    return test
+        return _Either(parts[0], parts[1]) if stop_at else _Both(parts[0], parts[1])
+    return _Several(parts, stop_at)

@@ -54,7 +54,7 @@ def possible(condition: Condition) -> bool:
     try:
         for fields in tickets([condition], lasting):
             looked_at += len(events)
-            if any(_can_be(event, fields) and test(event, fields) for event in events):
+            if any(_can_be(event, fields) and test.holds(event, fields) for event in events):
                 return True
             if looked_at > LIMIT:
                 return True
@@ -86,7 +86,7 @@ def tickets(conditions: Iterable[Condition], scope: tuple[Condition, ...] = ()) 
         steps += 1
         if steps > LIMIT:
             raise TooManyError
-        if not all(test(NO_EVENT, fields) for test in tests[depth]):
+        if not all(test.holds(NO_EVENT, fields) for test in tests[depth]):
             return
         if depth == len(order):
             yield fields

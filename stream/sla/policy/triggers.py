@@ -137,23 +137,23 @@ class MetricTriggers:
 
     def signals(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
         """The signals an event gives to a stopwatch in that phase, in order; ``()`` for none."""
-        if RUNNING <= phase <= PAUSED:
+        if phase == RUNNING or phase == PAUSED:  # noqa: SIM109  it would make a tuple each time
             return self._signals_while_on(phase, event, fields)
         if phase >= HALTED:
             return self._signals_when_restored(phase, event, fields)
         if phase == IDLE:
-            if not self.starts(event, fields) or (self.cancels is not None and self.cancels(event, fields)):
+            if not self.starts.holds(event, fields) or (self.cancels is not None and self.cancels.holds(event, fields)):
                 return ()
-            if self.stops(event, fields):
+            if self.stops.holds(event, fields):
                 return (SKIP,)
             return self._begin(START, event, fields)
         if self.again is _CONTINUE:
-            opens = phase == STOPPED and self.reopens is not None and self.reopens(event, fields)
+            opens = phase == STOPPED and self.reopens is not None and self.reopens.holds(event, fields)
             signal = REOPEN
         else:
-            opens = self.again is _CYCLE and self.starts(event, fields)
+            opens = self.again is _CYCLE and self.starts.holds(event, fields)
             signal = START
-        if opens and not self.stops(event, fields) and (self.cancels is None or not self.cancels(event, fields)):
+        if opens and not self.stops.holds(event, fields) and (self.cancels is None or not self.cancels.holds(event, fields)):
             return self._begin(signal, event, fields)
         return ()
 
@@ -174,9 +174,9 @@ class MetricTriggers:
     def may_start(self, event: Event, fields: Fields) -> bool:
         """Whether it starts once its date has come."""
         return (
-            self.starts(event, fields)
-            and not self.stops(event, fields)
-            and (self.cancels is None or not self.cancels(event, fields))
+            self.starts.holds(event, fields)
+            and not self.stops.holds(event, fields)
+            and (self.cancels is None or not self.cancels.holds(event, fields))
         )
 
     def begins_again(self, phase: int) -> bool:
@@ -184,30 +184,30 @@ class MetricTriggers:
         return self.again is _CYCLE and STOPPED <= phase < HALTED
 
     def _signals_while_on(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
-        if self.cancels is not None and self.cancels(event, fields):
+        if self.cancels is not None and self.cancels.holds(event, fields):
             return (CANCEL,)
-        if self.stops(event, fields):
+        if self.stops.holds(event, fields):
             return (STOP,)
-        if self.restarts is not None and self.restarts(event, fields):
+        if self.restarts is not None and self.restarts.holds(event, fields):
             return self._begin(RESTART, event, fields)
-        holds = self.pauses is not None and self.pauses(event, fields)
+        holds = self.pauses is not None and self.pauses.holds(event, fields)
         if phase == RUNNING:
             return (PAUSE,) if holds else ()
-        ends = not holds if self.resumes is None else self.resumes(event, fields)
+        ends = not holds if self.resumes is None else self.resumes.holds(event, fields)
         return (RESUME,) if ends else ()
 
     def signals_while_ended(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
         """The same for a ticket that was merged or deleted by an earlier event."""
-        return (CANCEL,) if phase >= HALTED and self.fulfils(event, fields) else ()
+        return (CANCEL,) if phase >= HALTED and self.fulfils.holds(event, fields) else ()
 
     def _signals_when_restored(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
-        if self.fulfils(event, fields) or (self.cancels is not None and self.cancels(event, fields)):
+        if self.fulfils.holds(event, fields) or (self.cancels is not None and self.cancels.holds(event, fields)):
             return (CANCEL,)
-        if self.stops(event, fields):
+        if self.stops.holds(event, fields):
             return ()
         if phase == HALTED_PAUSED and self.resumes is not None:
-            return (RESTORE,) if self.resumes(event, fields) else (RESTORE, PAUSE)
+            return (RESTORE,) if self.resumes.holds(event, fields) else (RESTORE, PAUSE)
         return self._begin(RESTORE, event, fields)
 
     def _begin(self, signal: Signal, event: Event, fields: Fields) -> tuple[Signal, ...]:
-        return (signal, PAUSE) if self.pauses is not None and self.pauses(event, fields) else (signal,)
+        return (signal, PAUSE) if self.pauses is not None and self.pauses.holds(event, fields) else (signal,)

@@ -101,7 +101,7 @@ class Adjustment(NamedTuple):
 NOT_ADJUSTED: Final = Adjustment()
 
 
-@mypyc_attr(acyclic=True)
+@mypyc_attr(acyclic=True, free_list_len=1)
 class CommitmentState:
     """The state of one commitment of one ticket."""
 

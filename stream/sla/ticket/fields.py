@@ -25,25 +25,34 @@ if TYPE_CHECKING:
 SOLVED_STATUSES: Final = ("solved", "closed")
 _ABOUT_FIELDS: Final = ("ticket.changed", "ticket.created")
 """Events from which no field is derived."""
+_BEGUN: Final = ("@begun", "status")
+"""The names of what changes where a ticket begins."""
+_Derived = tuple[tuple[str, str], ...]
+"""Names and values."""
+_NONE: Final[_Derived] = ()
+_ASKED: Final[_Derived] = (("@waiting", "yes"),)
+_ANSWERED: Final[_Derived] = (("@answered", "yes"), ("@waiting", ""))
+_CONTACTED: Final[_Derived] = (("@waiting", "contact"),)
 
 
-def update_fields(ticket: Ticket, event: Event, read: frozenset[str]) -> tuple[Event, set[str]]:
+def update_fields(ticket: Ticket, event: Event, read: frozenset[str]) -> tuple[Event, list[str]]:
     """Put an event into ``ticket.fields`` (a new dict where anything changes; the old one stays as it was).
 
     Returns the event with only those of its fields that really changed, and the names of all fields that did, derived ones
-    included. ``read``: names of the fields that are kept whatever their size; ``stream.sla.ticket.bounds``.
+    included, perhaps twice. ``read``: names of the fields that are kept whatever their size; ``stream.sla.ticket.bounds``.
     """
     fields, given, type_ = ticket.fields, event.fields, event.type
-    names: set[str] = set()
+    names: list[str] = []
     if "@begun" in fields:
-        names.add("@begun")
+        names.append("@begun")
         fields = fields.copy()
         del fields["@begun"]
     if type_ == "ticket.created":
         ticket.partial, ticket.whole_at = False, event.at
         if "status" not in fields:
             fields = {**fields, "status": "new"}
-            names.add("status")
+            names.append("status")
+            ticket.shown = None
         elif given.get("status") == "new":
             # What it began with, or the default of the contract: a creation that comes after a status does not undo it.
             event = event.with_fields({name: given[name] for name in given if name != "status"})
@@ -52,37 +61,51 @@ def update_fields(ticket: Ticket, event: Event, read: frozenset[str]) -> tuple[E
         ticket.partial = True
     elif type_ == "ticket.changed" and "status" in given and _gives_all(given, fields):
         ticket.whole_at = event.at
-    changed = _changed(given, fields) if given else given
-    if changed:
-        fields = fields.copy()
-        fields.update(changed)
-        fields = bounded_fields(fields, read)
-        names.update(changed)
-        if "status" in changed:
-            _follow_status(ticket, event, fields, names)
+    if given:
+        first = len(names)
+        updated = _updated(fields, given, names)
+        changed = len(names) - first
+        if changed < len(given):
+            event = event.with_fields({name: given[name] for name in names[first:]})
+        if changed:
+            fields = bounded_fields(updated, read)
+            ticket.shown = _still_shown(ticket.shown, given) if fields is updated else None
+            if "status" in names:
+                _follow_status(ticket, event, fields, names)
     if type_ not in _ABOUT_FIELDS:
         fields = _with_derived(ticket, event, fields, names)
     if not ticket.started and not ticket.ended_by and _states_that_it_is_open(type_, fields):
         ticket.started = True
         fields = {**fields, "@begun": "yes"}
-        names.add("@begun")
-        names.add("status")
+        names += _BEGUN
     if names:
         ticket.fields = fields
-        if changed or "status" in names:  # derived fields are not shown
-            ticket.shown = None
-    if len(changed) == len(given):
-        return event, names
-    return event.with_fields(changed), names
+    return event, names
 
 
-def _changed(given: Fields, fields: Fields) -> Fields:
-    """Those of the fields that an event gives that are other than before."""
-    changed: Fields = {}
+def _updated(fields: Fields, given: Fields, names: list[str]) -> Fields:
+    """The fields with those that an event gives; ``fields`` itself if nothing changes. ``names`` is added to."""
+    updated = fields
     for name, value in given.items():
         if fields.get(name, "") != value:
-            changed[name] = value
-    return changed
+            if updated is fields:
+                updated = fields.copy()
+            updated[name] = value
+            names.append(name)
+    return updated
+
+
+def _still_shown(shown: Fields | None, given: Fields) -> Fields | None:
+    """The fields that effects show, with those that an event gives; ``None``: more than values changes, so they are found anew
+    when they are asked for."""
+    if shown is None:
+        return None
+    still = shown.copy()
+    for name, value in given.items():
+        if not value or name not in shown:
+            return None
+        still[name] = value
+    return still
 
 
 def _gives_all(given: Fields, fields: Fields) -> bool:
@@ -93,17 +116,17 @@ def _gives_all(given: Fields, fields: Fields) -> bool:
     return True
 
 
-def _follow_status(ticket: Ticket, event: Event, fields: Fields, names: set[str]) -> None:
+def _follow_status(ticket: Ticket, event: Event, fields: Fields, names: list[str]) -> None:
     """The event has given the ticket another status. ``fields``: the ticket's own; they and ``names`` are added to."""
     if fields["status"] in SOLVED_STATUSES:
         if not fields.get("@answered"):
             fields["@answered"] = "solved"
-            names.add("@answered")
+            names.append("@answered")
         return
     if ticket.fields.get("status") in SOLVED_STATUSES and fields.get("@accepted"):
         # An acceptance is of a solution; what is opened again is not accepted any more.
         fields["@accepted"] = ""
-        names.add("@accepted")
+        names.append("@accepted")
     if ticket.ended_by == "deleted" and event.type == "ticket.changed" and event.at > ticket.ended_at:
         ticket.ended_by, ticket.ended_at = "", 0
 
@@ -113,28 +136,29 @@ def _states_that_it_is_open(type_: str, fields: Fields) -> bool:
     return "status" in fields or bool(fields.get("priority")) or bool(fields.get("@waiting")) or type_ == "escalation.requested"
 
 
-def _with_derived(ticket: Ticket, event: Event, fields: Fields, names: set[str]) -> Fields:
+def _with_derived(ticket: Ticket, event: Event, fields: Fields, names: list[str]) -> Fields:
     """The fields with those that follow from the event; ``names`` is added to."""
-    new = {name: value for name, value in _derived(ticket, event).items() if fields.get(name, "") != value}
-    if not new:
-        return fields
-    fields = fields.copy()
-    fields.update(new)
-    names.update(new)
+    before = fields
+    for name, value in _derived(ticket, event):
+        if before.get(name, "") != value:
+            if fields is before:
+                fields = before.copy()
+            fields[name] = value
+            names.append(name)
     return fields
 
 
-def _derived(ticket: Ticket, event: Event) -> dict[str, str]:
+def _derived(ticket: Ticket, event: Event) -> _Derived:
     match event.type:
         case "comment.added":
             if not event.public:
-                return {}
+                return _NONE
             actor = event.actor
             if (actor != "agent" or event.role) and role_of(event) == REQUESTER:
-                return {"@waiting": "yes"}
+                return _ASKED
             if actor == "agent":
-                return {"@answered": "yes", "@waiting": ""}
-            return {} if actor != "customer" or ticket.fields.get("@waiting") else {"@waiting": "contact"}
+                return _ANSWERED
+            return _NONE if actor != "customer" or ticket.fields.get("@waiting") else _CONTACTED
         case "dependency.started":
             party = bounded_name(event.party)
             if party not in ticket.parties and len(ticket.parties) < MOST_PARTIES:
@@ -143,16 +167,16 @@ def _derived(ticket: Ticket, event: Event) -> dict[str, str]:
             ended = bounded_name(event.party)
             ticket.parties = tuple([party for party in ticket.parties if party != ended])
         case "resolution.accepted":
-            return {"@accepted": event.by}
+            return (("@accepted", event.by),)
         case "ticket.merged":
             ticket.ended_by, ticket.ended_at = "merged", event.at
-            return {}
+            return _NONE
         case "ticket.deleted":
             ticket.ended_by, ticket.ended_at = "deleted", event.at
-            return {}
+            return _NONE
         case "ticket.restored":
             ticket.ended_by, ticket.ended_at = "", 0
-            return {}
+            return _NONE
         case _:
-            return {}
-    return {"@dependency": "yes" if ticket.parties else ""}
+            return _NONE
+    return (("@dependency", "yes" if ticket.parties else ""),)

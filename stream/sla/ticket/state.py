@@ -46,7 +46,7 @@ Stored = tuple[
 ]
 
 
-@mypyc_attr(acyclic=True)
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Ticket:
     """The state of a ticket after a run of events. Copied before it is changed, its parts as they are changed."""
 
@@ -195,7 +195,7 @@ _NO_REVISIONS: Final[dict[str, int]] = {}
 _NO_UNCONFIRMED: Final[dict[str, Unconfirmed]] = {}
 
 
-@mypyc_attr(acyclic=True)
+@mypyc_attr(acyclic=True, free_list_len=1)
 class State:
     """A ticket and as much of its history as is needed to fold a late event in at its place. Never changed."""
 

@@ -154,7 +154,7 @@ class Placement(NamedTuple):
     """Microseconds of wall time that the cycle had run at ``at``."""
 
 
-@mypyc_attr(acyclic=True)
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Stopwatch:
     """Phase, cycle, and the stretches of the present cycle as epoch microseconds, half-open."""
 
@@ -244,9 +244,9 @@ class Stopwatch:
         after = _TABLE[phase][signal]
         if at > self.since:
             if phase == RUNNING:
-                self.ran = (*self.ran, (self.since, at))
+                self.ran += ((self.since, at),)
             elif phase == PAUSED:
-                self.paused = (*self.paused, (self.since, at))
+                self.paused += ((self.since, at),)
         if after >= HALTED:
             self.paused = (*self.paused, (at, at))
         if signal in _BEGINNINGS:

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from stream.sla.ticket.stopwatch import Signal, Stopwatch
     from stream.sla.transition.emitter import Emitter
 
-# What is emitted at every ticket: up to Python 3.11 naming an enum's member costs as much as a call.
+# What is emitted at every ticket: up to Python 3.11 naming an enum's member costs as much as a call, and compiled code looks up
+# the name of what a module gives that is not compiled.
+_effect: Final = Effect
+_ROUTINE: Final = ROUTINE
+_UNDOES: Final = UNDOES
 _STARTED: Final = Kind.STARTED
 _PAUSED: Final = Kind.PAUSED
 _RESUMED: Final = Kind.RESUMED
@@ -41,7 +45,7 @@ _CLOCK_STARTED: Final = Reason.CLOCK_STARTED
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 
 
-@mypyc_attr(acyclic=True)
+@mypyc_attr(acyclic=True, free_list_len=1)
 class CommitmentMachine:
     """One commitment of a ticket while an event or an instant works on it: its terms, its state, its stopwatch.
 
@@ -340,10 +344,10 @@ class CommitmentMachine:
         return max(due - 1 if self.resolved.strict else due, commitment_state.effective_from)
 
     def _find_due(self) -> None:
-        commitment_state = self.commitment_state
+        commitment_state, phase = self.commitment_state, self.watch.phase
         terms, adjustment = commitment_state.terms, commitment_state.adjustment
         used = terms.target if adjustment is None else commitment_state.allowance
-        if used is None or not RUNNING <= self.watch.phase <= PAUSED:
+        if used is None or (phase != RUNNING and phase != PAUSED):
             commitment_state.due = None
         else:
             commitment_state.due = self.watch.reaches(
@@ -362,8 +366,8 @@ class CommitmentMachine:
         if commitment_state.verdict != PENDING:
             return
         self._find_due()
-        adjustment = commitment_state.adjustment
-        if not RUNNING <= watch.phase <= PAUSED or (adjustment is not None and adjustment.unjudged):
+        adjustment, phase = commitment_state.adjustment, watch.phase
+        if (phase != RUNNING and phase != PAUSED) or (adjustment is not None and adjustment.unjudged):
             return
         soonest = self._breach_instant()
         for threshold in resolved.warn_at:
@@ -392,9 +396,10 @@ class CommitmentMachine:
 
     def emit(self, kind: Kind, reason: Reason, threshold: Threshold | None = None, *, per_event: bool = False) -> None:
         """``per_event``: the same may happen again in this cycle, so that its cause distinguishes one from the other."""
-        emitter, commitment_state, watch, name = self.emitter, self.commitment_state, self.watch, self.resolved.name
+        emitter, commitment_state = self.emitter, self.commitment_state
+        watch, name = self.watch, self.resolved.name
         # ``is_routine``, written out: it is not compiled, and most of what an event makes true is routine.
-        if not emitter.routine and kind in ROUTINE and reason not in UNDOES and emitter.deployment is None:
+        if not emitter.routine and kind in _ROUTINE and reason not in _UNDOES and emitter.deployment is None:
             return
         at, ticket = emitter.at, emitter.ticket.id
         text = "" if threshold is None else threshold.text
@@ -416,7 +421,7 @@ class CommitmentMachine:
         doubt = emitter.doubt(watch.began) if emitter.timeline.doubts else None
         emitter.effects.append(
             # By position: twenty names of arguments cost four times what the effect itself does.
-            Effect(
+            _effect(
                 stem(ticket, name, occasion, kind, text, emitter.occurrence if per_event else ""),
                 kind,
                 at,

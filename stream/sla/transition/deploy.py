@@ -87,7 +87,7 @@ def _waiting(draft: Draft, emitter: Emitter, name: str) -> tuple[str, ...]:
     """Levels of a ladder that were due by the set up to now, and are raised when business hours begin."""
     escalation_state = draft.ticket.escalations[name]
     watch = draft.ticket.watches[escalation_state.terms.metric]
-    resolved_ladder = draft.resolved_policy(watch).ladders.get(name)
+    resolved_ladder = draft.resolved_policy(watch.began).ladders.get(name)
     if resolved_ladder is None:
         return ()
     commitment_state = draft.ticket.commitments.get(resolved_ladder.ladder.commitment)
@@ -167,7 +167,7 @@ def _continue_row(
             continue
         if signal not in _ENDS:
             watch.take(signal, emitter.at)
-        resolved_policy = draft.resolved_policy(watch)
+        resolved_policy = draft.resolved_policy(watch.began)
         for resolved in resolved_policy.commitments_on.get(old_row, ()):
             name = change.commitment(change.policy(resolved.policy.name), resolved.name)
             commitment_state = draft.commitment_state(name)

@@ -70,7 +70,7 @@ class Terms:
         return self.change is not None and policy in self.change.withdrawn
 
 
-@mypyc_attr(acyclic=True)
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Draft:
     """A copy of a ticket, changed in place. Most events change no part, so parts are copied only before they are changed."""
 
@@ -90,9 +90,10 @@ class Draft:
         """The last answer of ``resolved_policy``, and for which versions: few tickets have stopwatches of several."""
         self._owned: bool = False
 
-    def resolved_policy(self, watch: Stopwatch) -> ResolvedPolicy:
-        """The policy by the terms in force, and by the versions in force when the present cycle of the stopwatch began."""
-        epoch = self.policies.epoch(watch.began) if self.policies.has_epochs else 0
+    def resolved_policy(self, began: int) -> ResolvedPolicy:
+        """The policy by the terms in force, and by the versions in force when the cycle of a stopwatch began (epoch
+        microseconds)."""
+        epoch = self.policies.epoch(began) if self.policies.has_epochs else 0
         resolved_policy = self._resolved_policy
         if resolved_policy is None or epoch != self._epoch:
             resolved_policy = self._resolved_policy = self.policies.resolved_policy(self._fields, epoch)

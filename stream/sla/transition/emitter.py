@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stream.sla.ticket.state import Ticket
 
 
-@mypyc_attr(acyclic=True)
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Emitter:
     """Later facts become true at ``at``, because of ``cause``. Set once an event, or once an instant."""
 

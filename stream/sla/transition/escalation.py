@@ -54,7 +54,7 @@ class Notification:
         self.allowed_from: Final = allowed_from
 
 
-@mypyc_attr(acyclic=True)
+@mypyc_attr(acyclic=True, free_list_len=1)
 class EscalationMachine:
     """One escalation of a ticket while an event or an instant works on it: its ladder, its state, its stopwatch.
 

@@ -91,6 +91,8 @@ _RETARGET: Final = int(Action.RETARGET)
 _REFRESH: Final = int(Action.REFRESH)
 _REDEPLOYED: Final = int(Case.REDEPLOYED)
 _TABLE: Final = [int(TABLE[case]) for case in Case]
+_NAMELESS: Final[set[str]] = set()
+"""Never added to."""
 
 
 def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms | None = None) -> None:
@@ -100,13 +102,14 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
     wanted on any of them is withdrawn. ``None``: the terms are the same, and only the stopwatches have changed.
     """
     ticket = draft.ticket
-    promised: set[str] = set()
-    laddered: set[str] = set()
+    promised: set[str] = _NAMELESS if before is None else set()
+    laddered: set[str] = _NAMELESS if before is None else set()
     for metric in metrics:
         watch = ticket.watches[metric]
-        if not RUNNING <= watch.phase <= PAUSED:
+        phase = watch.phase
+        if phase != RUNNING and phase != PAUSED:
             continue
-        resolved_policy = draft.resolved_policy(watch)
+        resolved_policy = draft.resolved_policy(watch.began)
         for resolved in resolved_policy.commitments_on.get(metric, ()):
             name = resolved.name
             if before is not None:
@@ -174,7 +177,7 @@ def _counts(draft: Draft, metric: str, name: str) -> bool:
     watch = draft.ticket.watches[metric]
     if not watch.on:
         return False
-    resolved_policy = draft.resolved_policy(watch)
+    resolved_policy = draft.resolved_policy(watch.began)
     return any(resolved.name == name for resolved in resolved_policy.commitments_on.get(metric, ())) or any(
         resolved_ladder.name == name for resolved_ladder in resolved_policy.ladders_on.get(metric, ())
     )
@@ -182,7 +185,7 @@ def _counts(draft: Draft, metric: str, name: str) -> bool:
 
 def _stands(draft: Draft, metric: str, name: str) -> bool:
     """Whether the terms in force for the stopwatch of ``metric`` have the ladder ``name`` on it."""
-    resolved_policy = draft.resolved_policy(draft.ticket.watches[metric])
+    resolved_policy = draft.resolved_policy(draft.ticket.watches[metric].began)
     return any(resolved_ladder.name == name for resolved_ladder in resolved_policy.ladders_on.get(metric, ()))
 
 

@@ -211,6 +211,16 @@ def test_a_history_of_large_events_is_cut_by_its_bytes_and_stays_exact(engine: E
     assert engine.apply(state, "desk/1", late, late.at).outcome is Outcome.LATE
 
 
+def test_a_history_whose_newest_events_are_the_large_ones_keeps_the_newest(engine: Engine) -> None:
+    small = [changed(number, {"status": "open"}) for number in range(40)]
+    large = [changed(number, {f"custom_{of}": f"{number:>130}" for of in range(40)}) for number in range(40, 75)]
+
+    state, _ = applied(engine, [*small, *large])
+
+    assert state.base is not None
+    assert state.history[-1].id == large[-1].id
+
+
 def test_revisions_of_facts_that_late_events_take_back_are_bounded_and_the_oldest_go_first(engine: Engine) -> None:
     _, (started, *_) = applied(engine, [changed(0, {})])
     emitted = [msgspec.structs.replace(started, id=f"{number:024x}") for number in range(MOST_REVISIONS + 5)]

@@ -12,6 +12,7 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.codec import codec
 from stream.sla.effects import Kind
 from stream.sla.explain.explain import explain, explain_state
+from stream.sla.policy.conditions import Changed
 from stream.sla.policy.policy import OnChange
 from stream.sla.step import Outcome
 from stream.sla.ticket.stopwatch import MOST_STRETCHES, START
@@ -135,3 +136,17 @@ def test_a_calendar_that_was_not_in_force_gets_its_share() -> None:
     assert totals is not None
     share = totals.spent(False, Clock.BUSINESS, OFFICE, watch.began)
     assert share == OFFICE.measure(watch.began, totals.until) * totals.ran // (totals.until - watch.began)
+
+
+def test_the_next_cycle_has_no_share_in_what_is_added_up_of_the_cycle_before() -> None:
+    resolution = commitment("resolution", p1="4000h")
+    cycles = replace(resolution, metric=replace(resolution.metric, restarts=Changed(frozenset({"team"}))))
+    life = flapping(Life(policy_set(cycles), history=600).event(created(0)), 500)
+    life.event(changed(501 * MINUTE, team="other"))
+    flapping(life, 610, first=502)
+
+    assert life.state is not None
+    assert life.state.base is not None
+    assert life.state.base.watches["resolution"].totals is not None
+    watch = life.state.head.watches["resolution"]
+    assert (watch.began, watch.totals) == (501 * MINUTE, None)

@@ -171,3 +171,19 @@ def test_an_engine_of_an_earlier_deployment_has_the_same_lateness() -> None:
 
     for other in (engine.snapshot(), engine.as_of(0)):
         assert other.apply(None, "T", created(0), 1, 1).wake_at == 1 + 7
+
+
+def test_what_events_alone_take_back_is_theirs_and_what_a_deployment_takes_back_is_its_own() -> None:
+    longer = policy_set(commitment("first_response", p1="1h"), commitment("resolution", p1="96h"))
+    one = life_of().event(created(0), arrived=2 * DAY + HOUR).wake(2 * DAY + HOUR + SETTLING)
+    answered = commented(10 * MINUTE)
+
+    one.event(answered, arrived=2 * DAY + 2 * HOUR)
+    one.engine.deployments = one.engine.deployments.add(1, DAY, longer)
+    one.wake(2 * DAY + 2 * HOUR + SETTLING)
+
+    taken_back = {effect.commitment: (effect.cause, effect.reason) for effect in one.effects if effect.retracts}
+    assert taken_back == {
+        "first_response": (answered.id, Reason.CORRECTED),
+        "resolution": ("deployment:1", Reason.REJUDGED),
+    }

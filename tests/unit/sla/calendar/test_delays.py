@@ -12,6 +12,7 @@ from stream.sla.calendar.delay import Delay
 from stream.sla.calendar.duration import NEVER, Amount, Clock, Duration, DurationError
 
 HOUR = 3_600_000_000
+DAY = 24 * HOUR
 
 
 def calendar(timezone: str = "Asia/Kolkata", **data: Any) -> Calendar:
@@ -177,9 +178,22 @@ def test_the_word_may_be_day_or_days(text: str) -> None:
     assert Delay.parse(text).days > 0
 
 
+def test_a_delay_may_have_999_business_days_and_zeros_in_front() -> None:
+    assert Delay.parse("+00999 business days").days == 999
+
+
+def test_only_the_years_between_the_questions_are_worked_out() -> None:
+    days = calendar(week={"mon-fri": ["09:00-17:00"]}).business_days
+    assert days.after(at("2026-11-16T10:00") // DAY, 1) is not None
+    assert days.after(at("2024-11-18T10:00") // DAY, 1) is not None
+
+    assert (days._start, days._end) == (2024, 2027)
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ("+1000 business days", "is too long: a delay has at most 999 business days"),
         ("+100000 business days", "is too long: a delay has at most 999 business days"),
         ("+" + "9" * 5_000 + " business days", "is too long: a delay has at most 999 business days"),
         ("+1 business day at 25:00", ": 25:00 is not a time of day: use 00:00 to 24:00"),

@@ -59,7 +59,7 @@ def test_a_condition_asks_for_the_role(written: object, person: str, holds: bool
     condition = read_condition({"role": written}, lambda where, message: pytest.fail(f"{where} {message}"))
     assert condition is not None
 
-    assert compile_condition(condition)(comment(person), {}) is holds
+    assert compile_condition(condition).holds(comment(person), {}) is holds
 
 
 def test_only_comments_can_be_answers() -> None:

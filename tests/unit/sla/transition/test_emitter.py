@@ -78,3 +78,25 @@ def test_a_commitment_carries_the_ticket_the_policy_the_calendar_and_the_reading
     assert (warning.elapsed, warning.paused, warning.target, warning.due_at) == (2 * HOUR, 2 * HOUR, 4 * HOUR, 15 * HOUR)
     assert (warning.calendar, warning.timezone) == ("office", "Asia/Kolkata")
     assert warning.id == stem("T", "resolution", ("resolution", 1, 0), Kind.WARNED, "50%")
+
+
+def test_effects_show_the_fields_of_the_ticket_in_their_order_however_they_changed() -> None:
+    life = Life(policy_set(commitment("resolution", p1="4h", p2="8h")))
+    events = (
+        changed(0, priority="p2", team="a"),
+        created(1 * HOUR, priority="p1"),
+        changed(2 * HOUR, status="pending", team=""),
+        changed(3 * HOUR, status="open", channel="chat"),
+        changed(4 * HOUR, priority="p2", team="b"),
+        commented(5 * HOUR),
+        changed(6 * HOUR, status="pending"),
+        changed(7 * HOUR, status="solved", priority="p2"),
+    )
+    for event in events:
+        before = len(life.effects)
+        life.event(event)
+        assert life.state is not None
+        fields = life.state.head.fields.items()
+        shown = [(name, value) for name, value in fields if value and not name.startswith("@")]
+        assert len(life.effects) > before or event.type == "comment.added"
+        assert [list(effect.fields.items()) for effect in life.effects[before:]] == [shown] * (len(life.effects) - before)
