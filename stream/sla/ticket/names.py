@@ -71,6 +71,7 @@ _StoredKeys = tuple[
 rows without a stopwatch; the commitments and the ladders, with numbers of words and of rows.
 
 A row is twice the number of its base, plus one where it has a digest. The base is a word, or the n-th ladder: minus n.
+The clock of a commitment is a number. The interpreter wrote the first two as booleans once.
 """
 
 _DIGEST: Final = 3
@@ -150,7 +151,7 @@ def _numbered(keys: StateKeys) -> _StoredKeys:
             terms.version,
             place(terms.metric),
             number(terms.calendar),
-            terms.counted if terms.wall_pauses else terms.business,
+            terms.counted,
             terms.target,
         )
         for name, terms in commitments

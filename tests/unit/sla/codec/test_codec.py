@@ -247,6 +247,17 @@ def test_a_row_of_a_policy_file_costs_its_digest_and_not_its_name(row: str) -> N
     assert size(row) - size(row.partition("#")[0]) == 3
 
 
+def test_the_clock_of_a_commitment_is_written_as_a_number_by_the_interpreter_too() -> None:
+    life = Life(POLICIES).event(created(0))
+    assert life.state is not None
+    terms = [(name, state.terms) for name, state in life.state.head.commitments.items()]
+    stored_names.clear_caches()
+
+    *_, commitments, _ladders = msgspec.msgpack.decode(stored_names.pack_keys((("resolution",), tuple(terms), ())))
+
+    assert [type(clock) for *_, clock, _target in commitments] == [int, int]
+
+
 def test_digests_of_another_length_than_the_rows_have_are_an_error() -> None:
     rows: stored_names.StateKeys = (("resolution#84f237",), (), ())
     own, numbers, digests, *more = msgspec.msgpack.decode(stored_names.pack_keys(rows))
