@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from math import ceil
 from typing import TYPE_CHECKING, Final, Protocol
 
 from aiokafka.errors import KafkaError
@@ -82,13 +83,14 @@ class Watched(Protocol):
 class Watchdog:
     """Checks a worker until the process ends, and ends the process if the worker stands still."""
 
-    def __init__(self, worker: Watched, allowed: float, rebalance: float) -> None:
-        """Both in seconds: ``allowed`` is how long work may stand still, and ``rebalance`` how long the group waits at most
-        for its members in a rebalance.
+    def __init__(self, worker: Watched, allowed: float, rebalance: float, commit: float) -> None:
+        """All in seconds: ``allowed`` is how long work may stand still, ``rebalance`` how long the group waits at most for its
+        members in a rebalance, and ``commit`` how long finished work may wait for the next commit.
         """
         self._worker: Final = worker
         self._interval: Final = allowed / CHECKS
         self._standstill: Final = Standstill()
+        self._committing: Final = Standstill(CHECKS + ceil(commit / self._interval))
         self._moving: Final = Standstill(CHECKS + round(rebalance / self._interval))
         self.ends: Mapping[TP, int] = {}
         """The end offsets of our input partitions, from the broker's last answer."""
@@ -131,12 +133,13 @@ class Watchdog:
         self._moving.check("joining the group and restoring tickets", busy=moving, progress=restored)
         if moving:
             self._standstill.reset()
+            self._committing.reset()
             return
         for number, task in worker.tasks.items():
             busy, progress = worker.consumer.input_of(task.shard.source, self.ends.get(task.shard.source, 0))
             check(f"the input of partition {number}", busy=busy, progress=(progress, task.units))
             check(f"a unit of work or due timers of partition {number}", busy=task.has_work(), progress=task.units)
-        check("committing", busy=worker.consumer.uncommitted(), progress=worker.consumer.commits)
+        self._committing.check("committing", busy=worker.consumer.uncommitted(), progress=worker.consumer.commits)
 
     def _watch_the_loop(self) -> None:
         hanging = Standstill()

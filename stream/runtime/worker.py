@@ -85,7 +85,8 @@ def wire(settings: Settings, metrics: Metrics, engine: Engine) -> App:
     """The app with its watchdog, its suspension detector and its gauges."""
     suspension_detector = SuspensionDetector(settings.session_timeout / 1e6 / 2)
     app = App(settings, metrics, engine, Clock(metrics.clock_stepped), suspension_detector)
-    watchdog = Watchdog(app, 2 * app.conf.broker_session_timeout, app.conf.broker_rebalance_timeout)
+    session, commit = app.conf.broker_session_timeout, app.conf.broker_commit_interval
+    watchdog = Watchdog(app, 2 * session, app.conf.broker_rebalance_timeout, commit)
     metrics.collectors.add("partitions", Gauges(app.shards, watchdog.lag))
     metrics.collectors.add("feeds", FeedGauges(app.shards, settings.feed_lag_limit))
     metrics.collectors.add("topics", TopicGauges(app.topic_watch))

@@ -39,7 +39,7 @@ def test_a_rebalance_restarts_the_count() -> None:
 
 def test_a_rebalance_stands_still_later_than_other_work_and_not_while_tickets_are_restored() -> None:
     app: Any = SimpleNamespace(rebalancing=True, tasks={}, consumer_generation_id=3, store=SimpleNamespace(progress=0))
-    watchdog = Watchdog(app, allowed=16, rebalance=24)
+    watchdog = Watchdog(app, allowed=16, rebalance=24, commit=1)
     patience = CHECKS + CHECKS * 24 // 16
 
     for check in range(10 * patience):
@@ -49,4 +49,22 @@ def test_a_rebalance_stands_still_later_than_other_work_and_not_while_tickets_ar
     for _ in range(patience):
         watchdog._check()
     with pytest.raises(StandstillError, match="joining the group and restoring tickets"):
+        watchdog._check()
+
+
+def test_finished_work_may_wait_for_the_next_commit_however_seldom_a_worker_commits() -> None:
+    consumer = SimpleNamespace(commits=0, uncommitted=lambda: True)
+    app: Any = SimpleNamespace(
+        rebalancing=False, tasks={}, consumer_generation_id=3, store=SimpleNamespace(progress=0), consumer=consumer
+    )
+    watchdog = Watchdog(app, allowed=16, rebalance=24, commit=60)
+    patience = CHECKS + 60 * CHECKS // 16
+
+    for check in range(10 * patience):
+        consumer.commits = check // (patience - 1)
+        watchdog._check()
+    consumer.commits = -1
+    for _ in range(patience):
+        watchdog._check()
+    with pytest.raises(StandstillError, match="committing"):
         watchdog._check()
