@@ -222,7 +222,9 @@ class Settings:
     commit_interval: int = _setting(
         read.Span("50ms", "1m"), "1s", "How often a worker commits the offsets of processed events."
     )
-    batch: int = _setting(read.Whole(1, 50_000), "5000", "Maximum number of events that a worker fetches at once.")
+    batch: int = _setting(
+        read.Whole(1, 50_000), "5000", "Maximum number of events of a partition that a worker processes as one unit of work."
+    )
     tls: bool = _setting(read.yes_no, "no", "Whether to encrypt the connections to the brokers.", _YES_NO)
     ssl_cafile: str = _setting(
         read.maybe, "", "PEM file of the certificate authorities that sign the brokers' certificates. Default: the system's."

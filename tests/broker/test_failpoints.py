@@ -57,7 +57,9 @@ def test_dying_at_any_step_of_a_unit_of_work_changes_neither_effects_nor_tickets
     feed.sort(key=lambda entry: entry[1].key)
     end = START + 100 * HOUR
     bad = [Sent(b"desk/%d" % number, b"?") for number in range(20)]
-    publish(broker, topics, [*(sent(*entry) for entry in feed[:90]), *bad, *(sent(*entry) for entry in feed[90:]), *tick(end)])
+    records = [*(sent(*entry) for entry in feed[:90]), *bad, *(sent(*entry) for entry in feed[90:]), *tick(end)]
+    for first in range(0, len(records), 20):  # a fetch ends with a batch of the producer
+        publish(broker, topics, records[first : first + 20])
 
     flags = ("--clock", "event", "--batch", "20", "--commit-interval", "1m")
     for time in ("1", "6"):
@@ -109,7 +111,8 @@ def test_no_dead_letter_since_the_last_commit_is_repeated(broker: str, topics: T
     bad = [Sent(b"desk/1", b"?", 0)] * 11_000
     publish(broker, topics, bad)
 
-    with Worker(broker, topics, tmp_path, "--commit-interval", "1m", failpoint="after_outputs:5") as worker:
+    flags = ("--commit-interval", "1m", "--batch", "2000")
+    with Worker(broker, topics, tmp_path, *flags, failpoint="after_outputs:5") as worker:
         assert worker.process.wait(PATIENCE) == 137
     # Of five units of work, none of which is committed. They are small on a busy machine, because a unit ends in time.
     assert len(dead_letters(broker, topics)) > 1_000

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import logging
 import struct
+import sys
 import threading
 import zlib
 from itertools import dropwhile
@@ -182,6 +183,8 @@ class Batches:
         """``position``: the offset from which on records were to be fetched."""
         self.tp: Final = tp
         self.position: Final = position
+        self.reached = position
+        """The offset before which all was taken."""
         self.inflated = 0
         """Decompressed bytes that were not taken yet, at most."""
         self._batches: Final = batches
@@ -207,7 +210,10 @@ class InputRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka 
 
 
 class InputResult(fetcher.FetchResult):  # type: ignore[misc]
-    """The result of a fetch, of which no more is taken at once than memory has room for: its parts, not its records."""
+    """The result of a fetch: its parts, not its records.
+
+    No more is taken at once than memory has room for. The last part is the one that reaches the number of records asked for.
+    """
 
     _partition_records: Any
 
@@ -216,10 +222,11 @@ class InputResult(fetcher.FetchResult):  # type: ignore[misc]
         if records is None or records.batches is None or not self.check_assignment(self._topic_partition):
             return list(super().getall(max_records))
         batches, taken = records.batches, []
-        batches.inflated = 0
+        batches.inflated, end = 0, batches.reached + (max_records or sys.maxsize)
         for part in records:
             taken.append(part)
-            if len(taken) == max_records or batches.inflated > MOST_AT_ONCE:
+            batches.reached = part.next_offset
+            if batches.reached >= end or batches.inflated > MOST_AT_ONCE:
                 break
         else:
             self._update_position()

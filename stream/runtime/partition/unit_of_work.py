@@ -55,6 +55,8 @@ class UnitOfWork:
         self.engines: Final = Engines(engine, settings, shard, clock)
         self.intake: Final = Intake(settings, shard, clock, self.engines, self.changes)
         self._slices: Final = TimeSlices(passing, part)
+        self._left: int = settings.batch
+        """Events that the unit may still take."""
         self._shard: Final = shard
         self._feeds: Final = shard.feeds
         self._clock: Final = clock
@@ -90,6 +92,9 @@ class UnitOfWork:
             if shard.cursor == len(records):
                 self._reach(batch.end, batch.end)
                 return self._forget(shard.watermark)
+            if not self._left:
+                return Stop.FULL
+            self._left -= 1
             slices.idle = False
             record = records[shard.cursor]
             offset: int = record.offset

@@ -129,6 +129,15 @@ def test_the_package_for_the_other_codecs_is_required() -> None:
     assert '"cramjam' in Path("pyproject.toml").read_text("utf-8")
 
 
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_fetch_is_taken_up_to_the_batch_that_reaches_the_number_of_records(at: int) -> None:
+    result, offsets = fetched(b"".join(batch(2 * number, [b"a", b"b"]) for number in range(6)), at), []
+    while result.has_more():
+        offsets.append([record.offset for part in result.getall(3) for record in part.records])
+
+    assert [taken for taken in offsets if taken] == [[0, 1, 2, 3][at:], [4, 5, 6, 7], [8, 9, 10, 11]]
+
+
 def test_a_fetch_of_many_batches_is_taken_in_parts() -> None:
     data = b"".join(batch(10 * number, [b"x" * 100_000] * 10, CODECS["gzip"]) for number in range(30))
     result, sizes, offsets = fetched(data), [], []

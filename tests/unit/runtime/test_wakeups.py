@@ -339,6 +339,21 @@ def test_effects_do_not_depend_on_how_the_feed_is_cut_into_batches(tmp_path: Pat
     assert asyncio.run(effects(size)) == asyncio.run(effects(len(feed)))
 
 
+def test_a_unit_of_work_takes_no_more_events_than_the_setting_allows_and_the_next_one_continues(tmp_path: Path) -> None:
+    async def run() -> None:
+        context = _Partition(tmp_path, clock="event", batch="10")
+        batch = Batch(_records([_created(f"t{number}", START) for number in range(125)]), None, 125)
+        taken, done = [0], False
+        while not done:
+            work = UnitOfWork(context.engine, context.settings, context.shard, context.wall, lambda: 0.0)
+            done, _ = context.run(work, partial(work.take, batch))
+            taken.append(len(context.shard.tickets))
+
+        assert taken == [*range(0, 125, 10), 125]
+
+    asyncio.run(run())
+
+
 def test_a_unit_of_work_ends_after_its_time_and_the_next_one_continues(tmp_path: Path) -> None:
     async def run() -> None:
         context = _Partition(tmp_path, clock="event")
