@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,14 @@ FOLDER = ROOT / "benchmarks"
 sys.path.append(str(FOLDER))
 
 from figures import COLLECT  # noqa: E402  the path to it stands above
-from run import SCRIPTS, SMALLEST  # noqa: E402
+
+_spec = spec_from_file_location("benchmarks_run", FOLDER / "run.py")  # another folder that is searched has a module `run`, too
+assert _spec is not None
+assert _spec.loader is not None
+_run = module_from_spec(_spec)
+_spec.loader.exec_module(_run)
+SCRIPTS: dict[str, tuple[str, str]] = _run.SCRIPTS
+SMALLEST: dict[str, str] = _run.SMALLEST
 
 WITHOUT_ROWS = {"decode", "turn", "pages"}
 """They print tables of their own."""
