@@ -210,10 +210,7 @@ class InputRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka 
 
 
 class InputResult(fetcher.FetchResult):  # type: ignore[misc]
-    """The result of a fetch: its parts, not its records.
-
-    No more is taken at once than memory has room for. The last part is the one that reaches the number of records asked for.
-    """
+    """The parts of a fetch. The last one taken at once is that which fills the memory, or reaches the number of records."""
 
     _partition_records: Any
 
