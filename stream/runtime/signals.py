@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
@@ -19,16 +20,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PATIENCE: Final = 10.0
+"""Seconds until a process ends whose event loop is blocked, or in which a client does not close."""
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 _NOTHING_TO_RELOAD: Final = (
     "SIGHUP changes nothing: put policies in force with `breachwatch deploy`; for other files and settings, restart"
 )
 
 log = logging.getLogger("stream.signals")
-
-
-class _StoppedError(Exception):
-    """A signal came."""
 
 
 @contextmanager
@@ -49,25 +48,45 @@ def handled_signals() -> Iterator[None]:
 
 
 def run_until_signal(work: Coroutine[Any, Any, T]) -> T:
-    """``asyncio.run``, which SIGTERM and Ctrl-C cancel: then the process ends with status 0. Inside ``handled_signals``."""
+    """``asyncio.run``, which SIGTERM and Ctrl-C cancel: then the process ends with status 0, after ``PATIENCE`` at the latest.
+
+    Inside ``handled_signals``, and only for work that leaves nothing half done.
+    """
+    stopped = False
 
     async def run() -> T:
         task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
+
+        def stop(_number: int, _frame: object) -> None:
+            nonlocal stopped
+            if not stopped:
+                stopped = True
+                timer = threading.Timer(PATIENCE, _end_at_once)
+                timer.daemon = True
+                timer.start()
+            loop.call_soon_threadsafe(task.cancel)
+
         for number in _ENDING:
-            loop.add_signal_handler(number, task.cancel)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            raise _StoppedError from None
+            signal.signal(number, stop)  # not by the loop, which may be blocked
+        return await task
 
     try:
-        return asyncio.run(run())
-    except _StoppedError:
-        log.info("stopped before it was ready")
-        sys.exit(0)
+        result = asyncio.run(run())
+    except asyncio.CancelledError:
+        pass
+    else:
+        if not stopped:
+            return result
     finally:
         for number in _ENDING:
             signal.signal(number, _end)
+    log.info("stopped before it was ready")
+    sys.exit(0)
+
+
+def _end_at_once() -> NoReturn:
+    log.warning("stopped before it was ready, and at once: it had not ended after %g s", PATIENCE)
+    os._exit(0)
 
 
 def _end(_number: int, _frame: object) -> NoReturn:
