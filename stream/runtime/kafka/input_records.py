@@ -17,6 +17,8 @@ positions and applies the rules of transactions as ever, once for each batch.
 
 Only topics that were passed to ``account_for`` have 3 to 5; the limit of 1 holds for everything that this process reads.
 ``tests/unit/runtime/test_input_records.py`` tests the internals of aiokafka on which this relies.
+
+Longer than 250 lines because all that takes the place of classes and functions of aiokafka stands here.
 """
 
 from __future__ import annotations
@@ -209,6 +211,16 @@ class InputRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka 
         return record if self.batches is not None else super()._consumer_record(tp, record)
 
 
+class Parts(list[Any]):
+    """What is taken at once of a fetch. aiokafka takes of further partitions until the lengths add up to what was asked for, so
+    the length is the number of offsets, not that of the parts."""
+
+    covered = 0
+
+    def __len__(self) -> int:
+        return self.covered
+
+
 class InputResult(fetcher.FetchResult):  # type: ignore[misc]
     """The parts of a fetch. The last one taken at once is that which fills the memory, or reaches the number of records."""
 
@@ -216,14 +228,18 @@ class InputResult(fetcher.FetchResult):  # type: ignore[misc]
 
     def getall(self, max_records: int | None = None) -> list[Any]:
         records = self._partition_records
-        if records is None or records.batches is None or not self.check_assignment(self._topic_partition):
+        if records is None or records.batches is None:
             return list(super().getall(max_records))
-        batches, taken = records.batches, []
-        batches.inflated, end = 0, batches.reached + (max_records or sys.maxsize)
+        taken = Parts()
+        if not self.check_assignment(self._topic_partition):
+            return taken
+        batches, most = records.batches, max_records or sys.maxsize
+        batches.inflated, begun = 0, batches.reached
         for part in records:
             taken.append(part)
             batches.reached = part.next_offset
-            if batches.reached >= end or batches.inflated > MOST_AT_ONCE:
+            taken.covered = min(batches.reached - begun, most)
+            if taken.covered == most or batches.inflated > MOST_AT_ONCE:
                 break
         else:
             self._update_position()

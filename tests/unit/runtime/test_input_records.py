@@ -138,6 +138,18 @@ def test_a_fetch_is_taken_up_to_the_batch_that_reaches_the_number_of_records(at:
     assert [taken for taken in offsets if taken] == [[0, 1, 2, 3][at:], [4, 5, 6, 7], [8, 9, 10, 11]]
 
 
+def test_the_parts_of_a_fetch_count_as_the_records_that_were_asked_for() -> None:
+    parts = fetched(batch(0, [b"a"] * 40) + batch(40, [b"b"] * 40)).getall(60)
+
+    assert (len(parts), [part.next_offset for part in parts]) == (60, [40, 80])
+
+
+def test_a_fetch_that_is_not_wanted_any_more_has_no_parts() -> None:
+    result = fetched(batch(0, [b"a"]), position=Position(7))
+
+    assert (result.getall(60), result.has_more()) == ([], False)
+
+
 def test_a_fetch_of_many_batches_is_taken_in_parts() -> None:
     data = b"".join(batch(10 * number, [b"x" * 100_000] * 10, CODECS["gzip"]) for number in range(30))
     result, sizes, offsets = fetched(data), [], []
