@@ -37,7 +37,7 @@ setup: $(STAMP) ## Make .venv with everything in it; does nothing when it is cur
 demo: $(STAMP) ## See it all run on an embedded Kafka broker, in under two minutes (ARGS=--stack: with alerts)
 	@$(BIN)/python -m stream demo $(ARGS)
 
-unit: $(STAMP) ## Run the unit tests and the stories, in about half a minute
+unit: $(STAMP) ## Run the unit tests and the stories, in under a minute
 	@# A file stays in one process: what its tests share is made once.
 	$(BIN)/pytest -q -n 2 --dist loadfile $(DESELECT) tests/unit tests/stories $(ARGS)
 
