@@ -185,8 +185,6 @@ class Batches:
         """``position``: the offset from which on records were to be fetched."""
         self.tp: Final = tp
         self.position: Final = position
-        self.reached = position
-        """The offset before which all was taken."""
         self.inflated = 0
         """Decompressed bytes that were not taken yet, at most."""
         self._batches: Final = batches
@@ -234,11 +232,10 @@ class InputResult(fetcher.FetchResult):  # type: ignore[misc]
         if not self.check_assignment(self._topic_partition):
             return taken
         batches, most = records.batches, max_records or sys.maxsize
-        batches.inflated, begun = 0, batches.reached
+        batches.inflated, begun = 0, records.next_fetch_offset
         for part in records:
             taken.append(part)
-            batches.reached = part.next_offset
-            taken.covered = min(batches.reached - begun, most)
+            taken.covered = min(part.next_offset - begun, most)
             if taken.covered == most or batches.inflated > MOST_AT_ONCE:
                 break
         else:
