@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 PARTS = 10
 SEEDS_OF_A_PART = examples(100)
-FOUND = {2842: "a deployment at the instant of an event, which becomes known while the ticket settles"}
+FOUND = {
+    2842: "a deployment at the instant of an event, which becomes known while the ticket settles",
+    2860: "a deployment that is met after an event, in the unit of work in which the worker dies",
+}
 """Seeds of no part that failed once, and the fault that they found."""
 
 
