@@ -157,7 +157,8 @@ class UnitOfWork:
 
     def fire_again(self, woken_until: Mapping[bytes, int], emitted_ids: set[bytes]) -> None:
         """Fire again the timers that a predecessor had fired when it died. ``woken_until``: record key to the newest instant
-        (epoch microseconds) of its effects. A ticket is woken only if all resulting effects are in ``emitted_ids``.
+        (epoch microseconds) of its effects. A ticket is woken only if all resulting effects are in ``emitted_ids``, but for
+        routine ones, which it may have been set not to publish.
 
         What a deployment changed counts as a timer. A ticket is woken with the deployments that the predecessor knew: another
         one, which changes the record, is met afterwards, and takes back what the predecessor emitted.

@@ -37,6 +37,17 @@ policies:
     commitments:
       - {metric: first_response, target: 1h, pauses: [pending]}
 """
+_DATED = """
+metrics:
+  visit: {starts_at: planned, stops: solved}
+policies:
+  - policy: shop
+    version: 1
+    applies_to: always
+    calendar: 24x7
+    commitments:
+      - {metric: visit, target: 1h}
+"""
 
 
 def _status(at: int, status: str) -> tuple[str, Event]:
@@ -160,3 +171,15 @@ def test_what_time_made_true_before_an_event_of_the_same_unit_is_found_again_bef
 
     after.wall = START + MINUTE
     assert _Owner(after, before.written).work(_batch(lost, 1)) == []
+
+
+def test_what_time_alone_made_true_is_found_again_though_a_routine_effect_before_it_was_not_published(tmp_path: Path) -> None:
+    planned = Event(START, "a-created", "ticket.created", "desk", fields={"planned": "2027-01-01T09:30:00Z"})
+    before, after = _owners(tmp_path, ("a", planned), text=_DATED, routine="no")
+    breach = before.work(None)[-1]
+    assert [decode_effect(record.value or b"").kind for record in before.written] == [Kind.BREACHED]
+
+    solved = _status(START + 40 * MINUTE, "solved")
+    taken_back = _Owner(after, before.written).work(_batch([solved], 1))
+
+    assert [effect.retracts for effect in taken_back if effect.kind is Kind.BREACH_RETRACTED] == [breach.id]
