@@ -23,7 +23,7 @@ from stream.sla.erasure import ERASED, deletion, erased, is_erased, without_fiel
 from stream.sla.event_order import follows
 from stream.sla.events import ERASURE
 from stream.sla.history_cut import bounded, differs_before, is_too_late, old_id
-from stream.sla.policy.timeline import NEVER, Deployments
+from stream.sla.policy.timeline import Deployments
 from stream.sla.refold import extent, refold
 from stream.sla.rejudgement import found_by, rejudged
 from stream.sla.settling import DEFAULT, Lateness, make_room, settle
@@ -192,7 +192,7 @@ class Engine:
         revisions = state.revisions
         if given.unconfirmed:
             found, _, revisions = confirmed(
-                true_since_base(self.deployments, state, now), given.unconfirmed, NEVER, revisions, event.id
+                true_since_base(self.deployments, state, now), given.unconfirmed, given.unconfirmed, revisions, event.id
             )
             effects += found
         at = max(event.at, extent(state.head).until)

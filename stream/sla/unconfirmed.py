@@ -10,7 +10,8 @@ Rules:
 4. An unconfirmed effect that is taken back is unconfirmed no more. If it is stated again at once, nobody has been paged for it
    yet, so it is not late.
 5. A ticket keeps at most ``MOST_UNCONFIRMED`` of them. What follows is emitted as a fact.
-6. What leaves the kept history of a ticket is confirmed before, because it could not be restated afterwards.
+6. What leaves the kept history of a ticket is confirmed before, because it could not be restated afterwards. What leaves it in
+   the step that finds it is emitted as a fact.
 
 Whether an effect is provisional is not a part of its id, as for a doubt (``stream.sla.doubt``).
 """
@@ -26,10 +27,9 @@ from stream.sla.effects import TIMER, Kind, Reason
 from stream.sla.refold import extent, refold
 from stream.sla.step import Outcome, Step
 from stream.sla.ticket.state import State
-from stream.sla.transition.evolve import judged_up_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from stream.sla.effects import Effect, ProvisionalReason
     from stream.sla.policy.timeline import Deployments
@@ -62,7 +62,8 @@ def sources(state: State) -> frozenset[str]:
 def confirmed_step(deployments: Deployments, state: State, now: int, until: int, cause: str) -> Step:
     """As ``Engine.confirm``, of a ticket that nothing else is to be done about."""
     true = true_since_base(deployments, state, now)
-    effects, unconfirmed, revisions = confirmed(true, state.unconfirmed, until, state.revisions, cause)
+    due = {name for name, (at, _) in state.unconfirmed.items() if at <= until}
+    effects, unconfirmed, revisions = confirmed(true, state.unconfirmed, due, state.revisions, cause)
     after = State(state.head, state.recent, state.base, state.old_ids, revisions, state.settling, unconfirmed)
     return Step(after, tuple(effects), Outcome.WOKEN)
 
@@ -75,10 +76,14 @@ def marked_step(deployments: Deployments, stale: Stale, given: State, step: Step
     effects, unconfirmed = marked(given, after, step.effects, stale)
     revisions = after.revisions
     if unconfirmed and after.base is not given.base and after.base is not None:
-        cut = judged_up_to(after.base, deployments.known)
-        true = true_since_base(deployments, given, now)
-        found, unconfirmed, revisions = confirmed(true, unconfirmed, cut, revisions, TIMER)
-        effects += found
+        # What time makes true at the instant of the newest event that has left has not left with it.
+        leaves = unconfirmed.keys() - {effect.id for effect in true_since_base(deployments, after, now)}
+        if leaves:
+            effects = [_fact(effect) if stem_of(effect.id) in leaves and not effect.retracts else effect for effect in effects]
+            stated = {stem_of(effect.id) for effect in effects if not effect.retracts}
+            true = [effect for effect in true_since_base(deployments, given, now) if effect.id not in stated]
+            found, unconfirmed, revisions = confirmed(true, unconfirmed, leaves, revisions, TIMER)
+            effects += found
     known = State(after.head, after.recent, after.base, after.old_ids, revisions, after.settling, unconfirmed)
     other = Step(known, tuple(effects), step.outcome, step.unmatched)
     other.cut, other.unbuilt, other.settled = step.cut, step.unbuilt, step.settled
@@ -122,13 +127,12 @@ def marked(before: State, after: State, effects: Iterable[Effect], stale: Stale)
 
 
 def confirmed(
-    true: Iterable[Effect], waiting: dict[str, Unconfirmed], until: int, revisions: dict[str, int], cause: str
+    true: Iterable[Effect], waiting: dict[str, Unconfirmed], due: Collection[str], revisions: dict[str, int], cause: str
 ) -> tuple[list[Effect], dict[str, Unconfirmed], dict[str, int]]:
-    """The confirmations of effects up to and at ``until``; the effects that are still unconfirmed; and the revisions.
+    """The confirmations of those that are due; the effects that are still unconfirmed; and the revisions.
 
     ``true``: all that is true of the ticket, without revisions.
     """
-    due = {name for name, (at, _) in waiting.items() if at <= until}
     left = {name: known for name, known in waiting.items() if name not in due}
     correction = Correction(cause, Reason.RESTATED)
     revisions = revisions.copy()
@@ -148,6 +152,10 @@ def stem_of(effect_id: str) -> str:
 
 def _rests_on_silence(effect: Effect) -> bool:
     return (effect.cause == TIMER or effect.kind is _BREACHED) and not effect.late and not effect.provisional
+
+
+def _fact(effect: Effect) -> Effect:
+    return msgspec.structs.replace(effect, provisional=False, provisional_reason=None)
 
 
 def _provisional(effect: Effect, reason: ProvisionalReason) -> Effect:

@@ -13,7 +13,8 @@ from stream.sla.feed_health import LIMIT, MOST_SOURCES, Feeds
 from stream.sla.feed_state import FeedState
 from stream.sla.playback import Playback
 from stream.sla.policy.timeline import NEVER
-from stream.sla.unconfirmed import MOST_UNCONFIRMED
+from stream.sla.settling import Lateness
+from stream.sla.unconfirmed import MOST_UNCONFIRMED, StaleFeed
 from tests.unit.sla.given import HOUR, MINUTE, after, changed, commented, commitment, created, ladder, policy_set, share
 
 POLICIES = policy_set(
@@ -213,6 +214,48 @@ def test_what_leaves_the_history_is_confirmed_before() -> None:
         desk.event(changed(5 * HOUR + minute * MINUTE, colour=str(minute)))
     assert desk.lines() == ["breached 4 feed_lagging", "breach_retracted 4 feed_lagging late restated", "breached 4 .1"]
     assert desk.unconfirmed == {}
+
+
+def test_what_the_event_shows_that_shortens_the_history_is_confirmed_later() -> None:
+    """The older half ends with an event at the deadline, which has not passed by then."""
+    desk = lagging(history=2).event(changed(4 * HOUR, colour="red")).event(changed(5 * HOUR, colour="blue"))
+    assert desk.playback.states["T"].base is not None
+    assert desk.lines() == ["breached 4 feed_lagging"]
+    assert len(desk.unconfirmed) == 1
+
+    desk.tick(6 * HOUR, COMPLETE)
+    assert desk.lines()[1:] == ["breach_retracted 4 feed_lagging late restated", "breached 4 .1"]
+    assert desk.unconfirmed == {}
+
+
+def test_of_what_is_unconfirmed_only_that_is_confirmed_which_leaves_the_history() -> None:
+    desk = lagging(history=2).passes(4 * HOUR + 1).event(changed(4 * HOUR, colour="red"))
+    desk.event(changed(5 * HOUR, colour="blue"))
+
+    assert desk.playback.states["T"].base is not None
+    assert desk.lines() == ["breached 4 feed_lagging"]
+    assert len(desk.unconfirmed) == 1
+
+
+def test_what_leaves_the_history_in_the_step_that_finds_it_is_a_fact() -> None:
+    """An old event moves the deadline before what is published; the event that lets the ticket settle shortens the history."""
+    policies = policy_set(commitment("first_response", p1="20h", p2="250m"))
+    engine = Engine(policies, history=3, lateness=Lateness(late_after=10 * MINUTE))
+    engine.stale = (StaleFeed(DESK, HOUR, ProvisionalReason.FEED_LAGGING),)
+    state, effects = None, []
+    for event, arrived in (
+        (created(0), 0),
+        (changed(255 * MINUTE, colour="red"), 255 * MINUTE),
+        (changed(3 * HOUR, priority="p2"), 256 * MINUTE),
+        (changed(257 * MINUTE, colour="blue"), 257 * MINUTE),
+    ):
+        step = engine.apply(state, "T", event, arrived, arrived)
+        state, effects = step.state, [one for one in step.effects if one.kind is Kind.BREACHED]
+
+    assert state is not None
+    assert state.base is not None
+    assert [(effect.at, effect.late, effect.provisional) for effect in effects] == [(250 * MINUTE, False, False)]
+    assert state.unconfirmed == {}
 
 
 def test_what_no_ticket_can_remember_is_a_fact() -> None:
