@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
+from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from stream.runtime.partition.changes import expiration, retention_of
 from stream.runtime.partition.commit import LOST
@@ -67,24 +68,29 @@ async def take_over(
     """After each rebalance, tickets restored and input not yet resumed: own what is assigned, and leave the rest.
 
     1. Leave what is not ours any more, and what the changelog has changed: such tickets need new timers.
-    2. Fence: start a transactional producer for each new partition. What the owner before had begun is ended, and whatever
+    2. Prove to the group that the generation is the current one. A worker that was suspended or cut off while it restored the
+       tickets may have restored a part of what its successor wrote. Its epoch would be above that of the successor, and the
+       rest would be lost. If the group refuses, the worker joins again, and the take-over of that rebalance follows: wait
+       for it and do nothing more, because Faust lets the input flow at the return.
+    3. Fence: start a transactional producer for each new partition. What the owner before had begun is ended, and whatever
        it still tries to write is refused, however late it wakes up.
-    3. Read the checkpoint that was restored with the tickets of each new partition.
-    4. Read back the outputs from where the checkpoint points. What is committed there is final since 2: the owner before must
+    4. Read the checkpoint that was restored with the tickets of each new partition.
+    5. Read back the outputs from where the checkpoint points. What is committed there is final since 3: the owner before must
        not be able to emit anything that is not read here. Wait until every deployment is known that the owner before knew.
-    5. Index the tickets: when to wake and when to forget which, and what is open. Ask where the input ends.
-    6. Check the generation. If another rebalance has begun, close what is new: its own take-over follows. The store may have
+    6. Index the tickets: when to wake and when to forget which, and what is open. Ask where the input ends.
+    7. Check the generation. If another rebalance has begun, close what is new: its own take-over follows. The store may have
        let go of the tickets by now, and a checkpoint that is written without them would hide the true one.
-    7. Begin an epoch in each partition, also in those that stay: append a checkpoint with an epoch above all before it. What a
-       replaced worker appends to the changelog from here on counts for nothing. An epoch is not below its generation, so a
-       worker that was suspended in the take-over of an older generation cannot begin a higher one.
-    8. Check the generation again, as in 6.
-    9. Release every partition. No ``await`` after 8: nothing can come between.
+    8. Begin an epoch in each partition, also in those that stay: append a checkpoint with an epoch above all before it. What a
+       replaced worker appends to the changelog from here on counts for nothing. A worker that was suspended between 2 and 8
+       has restored no record of a later generation, so its epoch is below that of its successor, and it ends.
+    9. Check the generation again, as in 7.
+    10. Release every partition. No ``await`` after 9: nothing can come between.
 
-    A crash before 2 changes nothing that anybody can see. Between 2 and 7 the owner before is refused its outputs, and ends;
-    the next owner fences anew and finds the same checkpoint, the same outputs and the same tickets. Between 7 and 9 the next
+    A crash before 3 changes nothing that anybody can see. Between 3 and 8 the owner before is refused its outputs, and ends;
+    the next owner fences anew and finds the same checkpoint, the same outputs and the same tickets. Between 8 and 10 the next
     owner begins a higher epoch, with the same tickets and a checkpoint that names the same outputs. No unit of work has begun
-    before 9, so nothing is emitted and no offset is committed; a crash after 9 is one of ``stream.runtime.partition.commit``.
+    before 10, so nothing is emitted and no new offset is committed; a crash after 10 is one of
+    ``stream.runtime.partition.commit``.
 
     ``tasks``: those of this worker, by partition; it is changed. Raises ``aiokafka.errors.KafkaError``, RuntimeError when a
     ticket cannot be read back, NewerReleaseError when a newer release wrote the changelog. The caller must end the process
@@ -94,28 +100,31 @@ async def take_over(
     await _leave(context, restored.store, tasks, assignment.owned)
     new = sorted(tp for tp in assignment.owned if tp.partition not in tasks)
     # 2
-    outputs = await fence(context.clients, context.topics, [tp.partition for tp in new])
+    if not await _is_current(context, assignment):
+        return
     # 3
+    outputs = await fence(context.clients, context.topics, [tp.partition for tp in new])
+    # 4
     changelogs = {tp.partition: _changelog(context, restored, tp.partition) for tp in new}
     checkpoints = {number: changelog.found() or Checkpoint(since=context.wall()) for number, changelog in changelogs.items()}
-    # 4
+    # 5
     _check_partitions(context, checkpoints)
     await read_back(context.clients, context.topics, outputs, checkpoints)
     await _until_known(context, checkpoints, outputs, assignment.superseded)
-    # 5
+    # 6
     indexes = {
         tp.partition: await _index(context, restored.store, tp.partition, checkpoints[tp.partition].watermark) for tp in new
     }
     ends = await context.consumer.highwaters(*assignment.owned) if assignment.owned else {}
     for tp in new:
         checkpoints[tp.partition] = _shortened(context, tp, checkpoints[tp.partition], ends[tp])
-    # 6
+    # 7
     if assignment.superseded():
         for number, emitted in outputs.items():
             await emitted.close()
             context.metrics.partition_revoked(number)
         return
-    # 7
+    # 8
     staying = [task.shard for task in tasks.values()]
     first_checkpoints = {
         number: msgspec.structs.replace(
@@ -133,12 +142,12 @@ async def take_over(
         shard = Shard(context.settings, tp, restored.store.of(number), indexes[number], logs, first_checkpoints[number])
         tasks[number] = PartitionTask(context, shard)
         context.metrics.partition(number, live=False)
-    # 8
+    # 9
     if assignment.superseded():
         for tp in new:
             await close(context, tasks.pop(tp.partition))
         return
-    # 9
+    # 10
     for tp in sorted(assignment.owned):
         restored.store.taken_over(tp.partition)
         tasks[tp.partition].release(ends[tp])
@@ -151,10 +160,27 @@ async def close(context: WorkerContext, task: PartitionTask) -> None:
     context.metrics.partition_revoked(task.shard.number)
 
 
+async def _is_current(context: WorkerContext, assignment: Assignment) -> bool:
+    """Whether the group accepts a commit of this worker, of any partition: it goes by the generation.
+
+    aiokafka repeats a commit until the coordinator answers, and joins the group again after a refusal; if it does not, the
+    watchdog ends the worker. Returns after a refusal when the next rebalance has begun. Raises ``aiokafka.errors.KafkaError``
+    for other errors.
+    """
+    for tp in sorted(assignment.owned)[:1]:
+        try:
+            await context.consumer.prove(tp)
+        except (CommitFailedError, IllegalStateError) as refusal:
+            log.warning("gave up a take-over, because the group has another generation by now: %s", refusal)
+            while not assignment.superseded():  # noqa: ASYNC110  another thread changes the generation, and Faust has no event
+                await asyncio.sleep(_LOOK_EVERY)
+    return not assignment.superseded()
+
+
 async def _leave(context: WorkerContext, store: Store, tasks: dict[int, PartitionTask], owned: Collection[TP]) -> None:
     for number, task in list(tasks.items()):
         # They are held since the revocation, but for one case: a rebalance that began while the take-over before this one was
-        # between 1 and 9 found partitions held, and that take-over released them.
+        # between 1 and 10 found partitions held, and that take-over released them.
         await task.hold()
         # Tickets that came anew from the changelog need new timers, whoever had the partition in between.
         if task.shard.source not in owned or store.is_renewed(number, task.shard.tickets):

@@ -24,13 +24,16 @@ import msgspec
 
 from stream.sla.correction import Correction, difference
 from stream.sla.effects import TIMER, Reason, deployment_cause
+from stream.sla.policy.timeline import SINCE_EVER
 from stream.sla.refold import Extent, extent, refold
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.settling import Settling
 from stream.sla.ticket.state import State
+from stream.sla.transition.evolve import position
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
+    from stream.sla.events import Event
     from stream.sla.policy.timeline import Deployments, Timeline
     from stream.sla.ticket.state import Ticket
 
@@ -85,14 +88,14 @@ def _published(
     history, reached, (past, until) = state.history, extent(state.head), bounds
     published = Extent(settling.until, settling.deployment)
     others = [event for event in history if not event.arrived]
-    emitted = refold(_timeline_up_to(deployments, published), state, others, now, published)
+    emitted = refold(_timeline_of(deployments, published, _position(state.base, others)), state, others, now, published)
     events = [event.replace(arrived=0) if event.arrived else event for event in history]
     to = Extent(max(reached.until, until), reached.deployment)
     timeline = deployments.timeline
     true = refold(timeline, state, events, now, to)
     waiting = sorted([event for event in history if event.arrived], key=_arrived)
     by_events = Correction(TIMER, Reason.CORRECTED, None, tuple([(event.at, event.id) for event in waiting]))
-    if timeline.agrees(reached.deployment, reached.until - 1):
+    if timeline.agrees(reached.deployment, position(state.head)):
         effects, revisions = difference(emitted.emitter.effects, true.emitter.effects, state.revisions, by_events, past)
     else:  # in one step with what waits, so that nothing is emitted that the deployment takes back
         number = timeline.last.number
@@ -113,8 +116,18 @@ def _by_its_cause(effect: Effect, stand: set[str], by_events: Correction) -> Eff
     return msgspec.structs.replace(effect, cause=cause, reason=by_events.reason, deployment=by_events.deployment)
 
 
-def _timeline_up_to(deployments: Deployments, reached: Extent) -> Timeline:
-    """The timeline that judged a ticket up to there."""
+def _position(base: Ticket | None, events: list[Event]) -> int:
+    """The instant of the newest event of a ticket (epoch microseconds); or of its base, where there is none after it."""
+    if events:
+        return events[-1].at
+    return SINCE_EVER if base is None else position(base)
+
+
+def _timeline_of(deployments: Deployments, published: Extent, newest: int) -> Timeline:
+    """The timeline that judged what was published of a ticket. ``newest``: the instant of its newest event.
+
+    A deployment at the instant of an event comes before the event, so it is not enough that the timelines agree up to there.
+    """
     timeline = deployments.timeline
-    agrees = timeline.agrees(reached.deployment, reached.until - 1)
-    return timeline if agrees else deployments.timeline_of(reached.deployment)
+    agrees = timeline.agrees(published.deployment, max(published.until - 1, newest))
+    return timeline if agrees else deployments.timeline_of(published.deployment)

@@ -6,7 +6,6 @@ import csv
 import json
 import re
 import socket
-import time
 from contextlib import suppress
 from io import StringIO
 from threading import Event, Thread
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from stream.observe.pages import neighbours
 from stream.observe.pages.list_formats import read_part
 from stream.observe.pages.lists import TITLES, ListRow
 from stream.observe.pages.neighbours import Neighbours
@@ -306,8 +306,10 @@ def test_hostile_text_of_a_ticket_is_shown_as_text() -> None:
 
 
 @pytest.fixture
-def others() -> Iterator[tuple[Server, Desk]]:
-    """Another worker, which asks for the token."""
+def others(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, Desk]]:
+    """Another worker, which asks for the token. On a busy machine it may take longer to answer than a page waits."""
+    monkeypatch.setattr(neighbours, "_PATIENCE", 60.0)
+    monkeypatch.setattr(neighbours, "_ALL", 60.0)
     there = desk("there/1", "there/2")
     there.others = ("http://127.0.0.1:1",)  # it would fail if it asked further
     site = Site(there, neighbours=Neighbours(TOKEN))
@@ -348,30 +350,38 @@ def test_the_first_rows_of_all_are_found_although_each_worker_is_asked_for_so_ma
     assert (found["matching"], found["tickets"], found["complete"]) == (29, 29, True)
 
 
-def test_a_worker_that_does_not_answer_is_named_and_the_others_are_shown(others: tuple[Server, Desk]) -> None:
+def test_a_worker_that_cannot_be_reached_is_named_and_the_others_are_shown(others: tuple[Server, Desk]) -> None:
     server, there = others
     answers = f"http://127.0.0.1:{server.port}"
-    with socket.socket() as deaf:
-        deaf.bind(("127.0.0.1", 0))
-        deaf.listen()
-        silent = f"http://127.0.0.1:{deaf.getsockname()[1]}"
-        here = desk("here/1")
-        here.others = (answers, silent, "http://127.0.0.1:1")
+    here = desk("here/1")
+    here.others = (answers, "http://127.0.0.1:1")
 
-        found = page(here, neighbours=Neighbours(TOKEN))
+    found = page(here, neighbours=Neighbours(TOKEN))
 
     assert set(names(found)) == {"here/1", "there/1", "there/2"}
     assert not found["complete"]
-    reasons = {one["worker"]: one["reason"] for one in found["missing"]}
-    assert reasons.keys() == {silent, "http://127.0.0.1:1"}
-    assert "timed out" in reasons[silent]
-    assert "refused" in reasons["http://127.0.0.1:1"]
+    (missing,) = found["missing"]
+    assert missing["worker"] == "http://127.0.0.1:1"
+    assert "refused" in missing["reason"]
     there.away = "partitions are moving"
     here.others = (answers,)
     assert page(here, neighbours=Neighbours(TOKEN))["missing"] == [{"worker": answers, "reason": "status 503"}]
     assert page(here, neighbours=Neighbours("another-token-of-letters"))["missing"] == [
         {"worker": answers, "reason": "it asks for another token"}
     ]
+
+
+def test_a_worker_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "_PATIENCE", 0.2)
+    monkeypatch.setattr(neighbours, "_ALL", 60.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        here = desk("here/1")
+        here.others = (f"http://127.0.0.1:{silent.getsockname()[1]}",)
+
+        found = page(here, neighbours=Neighbours(TOKEN))
+
+    assert names(found) == ["here/1"]
+    assert [(one["worker"], "timed out" in one["reason"]) for one in found["missing"]] == [(here.others[0], True)]
 
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n"
@@ -394,7 +404,10 @@ _ZONE = _NUMBER.replace(b"1e308", b"1").replace(b"UTC", b"No/Zone")
     ],
     ids=["not HTTP", "a number without an end", "no zone", "a head without an end", "a body without an end"],
 )
-def test_a_worker_that_answers_without_sense_or_end_is_named_in_time(sent: bytes, goes_on: bytes) -> None:
+def test_a_worker_that_answers_without_sense_or_end_is_named(
+    sent: bytes, goes_on: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "_ALL", 60.0)
     over = Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -407,16 +420,14 @@ def test_a_worker_that_answers_without_sense_or_end_is_named_in_time(sent: bytes
 
         (thread := Thread(target=answer)).start()
         worker = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        here, neighbours = desk("here/1"), Neighbours(TOKEN)
+        here = desk("here/1")
         here.others = (worker,)
-        began = time.monotonic()
-        found = page(here, neighbours=neighbours)
-        took = time.monotonic() - began
+        found = page(here, neighbours=Neighbours(TOKEN))
         over.set()
         thread.join()
 
     assert (names(found), [one["worker"] for one in found["missing"]]) == (["here/1"], [worker])
-    assert took < 3.5
+    assert found["missing"][0]["reason"] != "no answer in time"  # the request itself ended
 
 
 def test_a_worker_that_is_busy_is_reported_as_such() -> None:

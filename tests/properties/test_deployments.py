@@ -14,12 +14,14 @@ from stream.sla.correction import named
 from stream.sla.engine import Engine
 from stream.sla.policy.change import Change
 from stream.sla.refold import extent, refold
+from stream.sla.settling import Lateness
 from stream.sla.step import Outcome
 from stream.sla.ticket.bounds import NAMED
 from tests.examples import examples
 from tests.properties.consumer import Consumer
 from tests.properties.edits import Deployed, deployed, log
 from tests.properties.invariants import agree, codec_agrees, play
+from tests.unit.sla.given import HOUR, MINUTE
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 SEEDS = st.integers(0, 2**32)
 GENERATE = (Phase.explicit, Phase.generate)
 """A scene is a function of its seed: there is nothing that could be made smaller."""
+LATENESS = Lateness(late_after=20 * MINUTE, settling=2 * HOUR)
 Fact = tuple[str, int, int | None, str]
 
 
@@ -38,7 +41,7 @@ class Replica(Consumer):
         """``known``: so many deployments are known in the beginning. ``keep``: fields, as for ``Engine``."""
         self.one = one
         self.known = known
-        super().__init__(Engine(log(one, known), history=history, keep=keep))
+        super().__init__(Engine(log(one, known), history=history, keep=keep, lateness=LATENESS))
         self.cut = False
 
     def learn(self) -> None:
@@ -46,8 +49,8 @@ class Replica(Consumer):
         deploy = self.one.deploys[self.known - 1]
         self.engine.deployments = self.engine.deployments.add(self.known, deploy.holds_from, deploy.world.policy_set())
 
-    def receive(self, event: Event) -> None:
-        self.cut = self.apply(event) is Outcome.TOO_LATE or self.cut
+    def receive(self, event: Event, arrived: int = 0) -> None:
+        self.cut = self.apply(event, arrived) is Outcome.TOO_LATE or self.cut
 
     def facts(self) -> set[Fact]:
         return {
@@ -63,8 +66,8 @@ class RefoldingReplica(Replica):
     the effects that were emitted.
     """
 
-    def receive(self, event: Event) -> None:
-        super().receive(event)
+    def receive(self, event: Event, arrived: int = 0) -> None:
+        super().receive(event, arrived)
         self.refolds()
 
     def wake(self, now: int) -> None:
@@ -95,19 +98,22 @@ def in_order(one: Deployed, *, keep: frozenset[str] | None = NAMED) -> Replica:
     return found
 
 
-def shuffled(found: Replica, random: Random) -> Replica:
-    """Events in any order and some of them repeated, deployments becoming known at any moment, wakes in between."""
+def shuffled(found: Replica, random: Random, old: float = 0.0) -> Replica:
+    """Events in any order and some of them repeated, deployments becoming known at any moment, wakes in between.
+
+    ``old``: the part of the events that arrive when they are old.
+    """
     one = found.one
     arrivals: list[Event | None] = [*one.events, *random.sample(one.events, min(2, len(one.events)))]
     random.shuffle(arrivals)
     for _ in one.deploys:
         arrivals.insert(random.randint(0, len(arrivals)), None)
-    start = min(event.at for event in one.events)
+    start, settled = min(event.at for event in one.events), one.until - 2 * LATENESS.settling
     for event in arrivals:
         if event is None:
             found.learn()
         else:
-            found.receive(event)
+            found.receive(event, random.randint(event.at, max(settled, event.at)) if random.random() < old else 0)
         if random.random() < 0.4:
             found.wake(random.randint(start, one.until))
     found.wake(one.until)
@@ -127,6 +133,18 @@ def test_any_order_of_arrival_and_any_moment_of_learning_end_in_the_same_facts(s
     one = deployed(seed, backwards=True)
     # A field that no policy reads is not kept, so a deployment that begins to read it cannot see it in events before.
     found = shuffled(Replica(one, 0, keep=None), Random(seed))
+
+    assert found.facts() == in_order(one, keep=None).facts()
+    assert found.state is not None
+    agree(found.engine.deployments, codec.decode(found.state), one.events, one.until)
+
+
+@settings(max_examples=examples(150), deadline=None, phases=GENERATE, database=None)
+@given(SEEDS)
+@example(211).via("a deployment at the instant of an event, which becomes known while the ticket settles")
+def test_old_events_and_any_moment_of_learning_end_in_the_same_facts(seed: int) -> None:
+    one = deployed(seed, backwards=True)
+    found = shuffled(Replica(one, 0, keep=None), Random(seed), old=0.5)
 
     assert found.facts() == in_order(one, keep=None).facts()
     assert found.state is not None

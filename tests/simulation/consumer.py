@@ -5,7 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from aiokafka.errors import KafkaError, NotLeaderForPartitionError, RequestTimedOutError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    KafkaError,
+    NotLeaderForPartitionError,
+    RequestTimedOutError,
+    UnknownMemberIdError,
+)
 
 from stream.runtime.kafka.positions import Batch, Positions
 
@@ -69,8 +76,17 @@ class Consumer:
         return ends
 
     async def prove(self, tp: TP) -> None:
-        """Raises KafkaError if the partition is not ours."""
-        await self._commit_or_raise({tp: self._positions.finished.get(tp) or self.committed(tp)})
+        """Raises CommitFailedError if this is no member of the current generation. Asks until the coordinator answers."""
+        known = self._positions.finished.get(tp) or self.committed(tp)
+        if not known:
+            known = await self._answered(lambda: self._group.committed.get(tp.partition, 0))
+        while True:
+            try:
+                await self._commit_or_raise({tp: known})
+            except RequestTimedOutError:
+                await asyncio.sleep(0.1)
+            else:
+                return
 
     async def commit(self) -> None:
         """Commit what is finished. What the brokers refuse is tried again later, by whoever has the partition then."""
@@ -142,6 +158,8 @@ class Consumer:
         for left in reversed(range(_TRIES)):
             try:
                 await self._link.ask("commit", request)
+            except (IllegalGenerationError, UnknownMemberIdError) as error:
+                raise CommitFailedError("the group has already rebalanced") from error
             except RequestTimedOutError:
                 if not left:
                     raise

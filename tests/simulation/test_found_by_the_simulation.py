@@ -138,11 +138,35 @@ def test_a_take_over_of_an_older_generation_that_comes_late_counts_for_nothing()
         await owner.write({b"desk/1": b"new"}, Checkpoint(5))
         await owner.begin(3, Checkpoint(5))
         stores[1].of(0)[b"desk/1"] = b"old"
-        with pytest.raises(RuntimeError, match="another worker has partition 0, since epoch 3"):
+        with pytest.raises(RuntimeError, match="another worker has partition 0, since epoch 4"):
             await late.begin(2, Checkpoint())
         stores[2].restore(0, owners.brokers.log.committed(_TOPICS.changelog))
-        found = (await owners.changelog(stores[2])).found()
-        assert found == Checkpoint(5, release=__version__)
+        assert (await owners.changelog(stores[2])).found() == Checkpoint(5, release=__version__)
+        return dict(stores[2].of(0).items())
+
+    assert _run(way) == {b"desk/1": b"new"}
+
+
+@pytest.mark.parametrize("found", [0, 1, 2, 40])
+@pytest.mark.parametrize("generation", [1, 2, 39, 40])
+def test_of_two_who_take_over_from_the_same_records_the_one_of_the_later_generation_is_the_owner(
+    found: int, generation: int
+) -> None:
+    """Epochs are above the generations after a backup is restored, and when the group is forgotten and counts from 1 again."""
+
+    async def way(owners: _Owners) -> dict[bytes, bytes]:
+        stores = [empty_store(_TOPICS.changelog) for _ in range(3)]
+        for store in stores:
+            store.begin_epoch(0, found)
+        owner, late = await owners.changelog(stores[0]), await owners.changelog(stores[1])
+        await owner.begin(generation + 1, Checkpoint())
+        stores[0].of(0)[b"desk/1"] = b"new"
+        await owner.write({b"desk/1": b"new"}, Checkpoint(5))
+        stores[1].of(0)[b"desk/1"] = b"old"
+        with pytest.raises(RuntimeError, match="another worker has partition 0, since epoch"):
+            await late.begin(generation, Checkpoint())
+        stores[2].restore(0, owners.brokers.log.committed(_TOPICS.changelog))
+        assert (await owners.changelog(stores[2])).found() == Checkpoint(5, release=__version__)
         return dict(stores[2].of(0).items())
 
     assert _run(way) == {b"desk/1": b"new"}

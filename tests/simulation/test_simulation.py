@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 PARTS = 10
 SEEDS_OF_A_PART = examples(100)
+FOUND = {
+    2842: "a deployment at the instant of an event, which becomes known while the ticket settles",
+    2860: "a deployment that is met after an event, in the unit of work in which the worker dies",
+}
+"""Seeds of no part that failed once, and the fault that they found."""
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +48,13 @@ def test_whatever_happens_every_effect_is_published_once_and_none_early(part: in
         assert {"kill -9", "stop", "cut from the group", "rebalance", "clock set", "lost and late messages"} <= injected.keys()
         assert {"deployment", "undo", "rejudging deployment"} <= injected.keys()
         assert {"exit ProducerFenced", "exit RuntimeError"} & counts.keys(), "no worker that was replaced went on"
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_a_fault_that_was_found_once_does_not_come_back(seed: int) -> None:
+    outcome = simulate(seed)
+
+    assert not outcome.objections, report(outcome)
 
 
 def test_a_seed_has_the_same_trace_in_every_process() -> None:

@@ -51,6 +51,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         positions = {driver.ensure_aiokafka_TP(tp): offset for tp, offset in offsets.items()}
         await self.call_thread(self._ensure_consumer().commit, positions)
 
+    async def committed(self, tp: TP) -> int | None:
+        """What the group has committed, by the broker; ``None``: nothing. Raises ``aiokafka.errors.KafkaError``."""
+        offset: int | None = await self.call_thread(self._ensure_consumer().committed, driver.ensure_aiokafka_TP(tp))
+        return offset
+
     def reached(self, tp: TP) -> int | None:
         """The offset after all fetched records, including the markers of transactions. ``None`` if it is not known yet."""
         subscription = self._ensure_consumer()._subscription.subscription
@@ -199,9 +204,13 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return bool(self._positions.to_commit(self._positions.finished, self._committed_offset))
 
     async def prove(self, tp: TP) -> None:
-        """Commit again, to prove that we own the partition: only live members may. Raises ``aiokafka.errors.KafkaError``."""
+        """Commit again, to prove that we are a member of the group's current generation. Only such members may.
+
+        During a take-over this consumer does not know what is committed, and asks. Raises ``aiokafka.errors.KafkaError``.
+        """
+        known = self._positions.finished.get(tp) or self.committed(tp) or await self._thread.committed(tp)
         # Nothing finished and nothing committed is committed as 0, which perform_seek takes for nothing.
-        await self._thread.commit_or_raise({tp: self._positions.finished.get(tp) or self.committed(tp)})
+        await self._thread.commit_or_raise({tp: known or 0})
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         async with self._fetching:

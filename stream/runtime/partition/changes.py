@@ -78,13 +78,15 @@ def as_emitted(state: State, effects: tuple[Effect, ...], outputs: Outputs) -> S
 class Changed:
     """A ticket that a unit of work has changed."""
 
-    __slots__ = ("before", "state")
+    __slots__ = ("before", "has_events", "state")
 
     def __init__(self, before: State | None, state: State) -> None:
         self.before: Final = before
         """As the table and the counts of open commitments have it; ``None``: they have none."""
         self.state: State = state
         """As it is now."""
+        self.has_events: bool = False
+        """The unit of work has applied an event to it."""
 
 
 class Changes:
@@ -99,8 +101,10 @@ class Changes:
         self.forgotten: Final[dict[bytes, None]] = {}
         """Closed tickets whose retention is over. A set would be written in an order that differs between processes."""
         self.settled: Final[dict[bytes, int]] = {}
-        """Record keys of tickets that time made settle, to the instant of that."""
+        """Record keys of tickets that time made settle before any event of the unit, to the instant of that."""
         self.effects: Final[list[Effect]] = []
+        self.after_events: Final[set[str]] = set()
+        """Ids of those that time or a deployment made true, after the unit had applied an event to their ticket."""
         self.dead_letters: Final[list[Record]] = []
         """Dead letters, their origin in a header."""
         self.unmeasured: Final[set[str]] = set()
@@ -133,9 +137,11 @@ class Changes:
             state = codec.decode(stored)
         return state
 
-    def keep(self, key: bytes, before: State | None, step: Step, detected_at: int | None = None) -> None:
+    def keep(
+        self, key: bytes, before: State | None, step: Step, detected_at: int | None = None, *, by_event: bool = False
+    ) -> None:
         """Keep what a ticket has become. ``before``: as ``state`` returned it. ``detected_at``: of the effects, where it is not
-        as the engine gives it.
+        as the engine gives it. ``by_event``: an event was applied.
         """
         state, shard = step.state, self._shard
         if self._emitted_ids and step.effects:
@@ -148,6 +154,8 @@ class Changes:
             self._key = key
             if self.forgotten:
                 self.forgotten.pop(key, None)
+        if by_event:
+            changed.has_events = True
         self.unbuilt += step.unbuilt
         self.cut += step.cut
         if state.unconfirmed or (before is not None and before.unconfirmed):
@@ -164,6 +172,8 @@ class Changes:
         for effect in step.effects:
             if self._outcomes_only and effect.kind not in _OUTCOMES and effect.routine:
                 continue
+            if changed.has_events and (effect.cause == TIMER or effect.deployment is not None):
+                self.after_events.add(effect.id)
             # A ticket is woken by the time that deadlines go by, which lags behind the time at which we notice.
             self.effects.append(effect if detected_at is None else msgspec.structs.replace(effect, detected_at=detected_at))
 
@@ -171,7 +181,7 @@ class Changes:
         """Keep what a ticket has become without an event: by its timer, by a tick, or in a sweep."""
         self.woken += 1
         self.keep(key, before, step, self._detected_at)
-        if step.settled:
+        if step.settled and not self.changed[key].has_events:
             self.settled[key] = step.settled
 
     def expire(self, key: bytes) -> None:

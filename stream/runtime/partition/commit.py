@@ -78,8 +78,8 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
 
     After a crash before the commit in 3, the work is repeated, and nobody sees what it had written. After a crash between 3
     and 4, the same effects arise again with the same ids, and output recovery holds them back; timers that the lost work had
-    fired fire first. After a crash between 4 and 5, the events come again and are known as repetitions. So nothing is lost
-    and nothing is published twice.
+    fired fire first, except on tickets that had got an event in it. After a crash between 4 and 5, the events come again and
+    are known as repetitions. So nothing is lost and nothing is published twice.
 
     Before 3 and before 4, a process that was suspended or busy for too long asks whether it still owns the partition. If it
     does not, it ends.
@@ -158,7 +158,7 @@ def _outputs(context: WorkerContext, shard: Shard, work: UnitOfWork) -> dict[str
     """Topic to the records to write there: those that are not there yet. Topics without any are left out."""
     emitted_ids, changes = shard.outputs.emitted_ids, work.changes
     source = f"/breachwatch/{context.topics.group}".encode()
-    records = EffectRecords(source, shard.deployed, work.engines.judged_by, changes.settled)
+    records = EffectRecords(source, shard.deployed, work.engines.judged_by, changes.settled, changes.after_events)
     breaches, escalations = unwritten(changes.effects, emitted_ids)
     dead_letters = [one for one in changes.dead_letters if dict(one.headers)[ORIGIN] not in emitted_ids]
     outputs: dict[str, Iterable[Record]] = {}

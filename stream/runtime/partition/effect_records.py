@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stream.runtime.kafka.transport import Record
-from stream.runtime.recovery.outputs import DEPLOYED, SETTLED
+from stream.runtime.recovery.outputs import DEPLOYED, EVENTS, SETTLED
 from stream.sla.effects import Kind, Topic
 from stream.wire.effect import encode_with_headers
 
@@ -35,13 +35,17 @@ def unwritten(effects: Iterable[Effect], emitted_ids: set[bytes]) -> tuple[list[
 class EffectRecords:
     """Makes the record of an effect."""
 
-    def __init__(self, source: bytes, deployed: int, judged_by: dict[bytes, int], settled: dict[bytes, int]) -> None:
+    def __init__(
+        self, source: bytes, deployed: int, judged_by: dict[bytes, int], settled: dict[bytes, int], after_events: set[str]
+    ) -> None:
         """``source``: as in ``effect_headers``. ``deployed``: the newest deployment. By record key: ``judged_by``: the newest
-        deployment that the ticket was judged by, where that is another; ``settled``: when time made the ticket settle."""
+        deployment that the ticket was judged by, where that is another; ``settled``: when time made the ticket settle.
+        ``after_events``: as ``Changes.after_events``."""
         self._source: Final = ("ce_source", source)
         self._deployed: Final = deployed
         self._judged_by: Final = judged_by
         self._settled: Final = settled
+        self._after_events: Final = after_events
 
     def of(self, effect: Effect) -> Record:
         """The record of an effect, with the headers by which a successor finds the effect again."""
@@ -54,4 +58,6 @@ class EffectRecords:
         settled = self._settled.get(key, 0)
         if settled:
             headers.append((SETTLED, b"%d" % settled))
+        if effect.id in self._after_events:
+            headers.append((EVENTS, b"1"))
         return _record(key, value, headers)

@@ -110,7 +110,7 @@ class Intake:
             message = f"older than the {self._settings.history} newest events that are kept of this ticket"
             self._reject(record, Rejected(RejectReason.TOO_LATE, message, "$.at"))
             if state is not None and step.state is not state:
-                changes.keep(key, state, step)
+                changes.keep(key, state, step, by_event=True)
             return
         self._count(event.type, step.outcome)
         if step.unmatched:
@@ -118,7 +118,7 @@ class Intake:
         if step.outcome is not _DUPLICATE and step.outcome is not _ERASED:
             if event.fields and engines.current.policies.dated:
                 self._note_wrong_dates(read.ticket, event)
-            changes.keep(key, state, step)
+            changes.keep(key, state, step, by_event=True)
             if arrived:
                 changes.shown_by_arrival(key, step, shard.past_on_arrival.get(key, 0), arrived)
             if step.state.head.deployment != engines.newest:  # the event may be from before the newest deployment

@@ -157,14 +157,16 @@ class UnitOfWork:
 
     def fire_again(self, woken_until: Mapping[bytes, int], emitted_ids: set[bytes]) -> None:
         """Fire again the timers that a predecessor had fired when it died. ``woken_until``: record key to the newest instant
-        (epoch microseconds) of its effects. A ticket is woken only if all resulting effects are in ``emitted_ids``.
+        (epoch microseconds) of its effects. A ticket is woken only if all resulting effects are in ``emitted_ids``, but for
+        routine ones, which it may have been set not to publish.
 
         What a deployment changed counts as a timer. A ticket is woken with the deployments that the predecessor knew: another
         one, which changes the record, is met afterwards, and takes back what the predecessor emitted.
 
         This runs in the first unit of work after a takeover, however short. Effects that are published and not yet in the
         changelog come from the predecessor's last unit of work. If that one only fired timers, the tickets are unchanged and
-        the same timers fire here. If it processed events, these come again before any that were published later.
+        the same timers fire here. If it processed events, these come again before any that were published later, and with them
+        the timers that fired after them (``EVENTS``).
         """
         engines = self.engines
         for key, instant in woken_until.items():
@@ -173,7 +175,7 @@ class UnitOfWork:
                 engines.find_stale(instant)
             if state is not None:
                 step = engines.of(key, state).wake(state, instant + 1)
-                if step.effects and all(effect.id.encode() in emitted_ids for effect in step.effects):
+                if step.effects and all(effect.routine or effect.id.encode() in emitted_ids for effect in step.effects):
                     self.changes.keep(key, state, step)
 
     def _forget(self, until: int) -> Stop:

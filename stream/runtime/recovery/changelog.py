@@ -62,14 +62,19 @@ class Changelog:
     async def begin(self, generation: int, checkpoint: Checkpoint) -> None:
         """Take over, with this checkpoint: from here on records of those who had the partition before are old.
 
-        ``generation``: of the consumer group, which rises with each rebalance while the group lives; what the restored
-        table has seen rises even when the group was forgotten. Does nothing when another rebalance has made the store let go of
-        the tickets: what it knew of the partition went with them. Raises ``aiokafka.errors.KafkaError``.
+        ``generation``: of the consumer group, 1 or more, which rises with each rebalance while the group exists. The caller
+        must have proved that it was the current one after the tickets were restored. The epoch is the sum of the highest one
+        that the changelog has shown and the generation, so of two workers that restored the same records, the one of the later
+        generation has the higher epoch. The generation alone is not sufficient: it begins at 1 again after the group was
+        forgotten or a backup was restored on another cluster.
+
+        Does nothing when another rebalance has made the store let go of the tickets: what it knew of the partition went with
+        them. Raises ``aiokafka.errors.KafkaError``, and RuntimeError when another worker owns the partition.
         """
         number = self._tp.partition
         if not self._store.holds(number, self._tickets):
             return
-        self._epoch = max(self._store.epoch(number) + 1, generation)
+        self._epoch = self._store.epoch(number) + generation
         self._headers = [(EPOCH, b"%d" % self._epoch)]
         self._next = self._store.reached(number) + 1
         self._written = checkpoint

@@ -3,7 +3,8 @@
 A worker that dies between writing the effects of a unit of work and writing the state they came from leaves effects that its
 successor will find true again, with the same ids: they must not be emitted twice. Some of them it might never find true:
 a deadline passed, was emitted, and now comes an event from before it. So the successor first lets time pass for those
-tickets, up to where it had passed; then the event corrects what was emitted, visibly.
+tickets, up to where it had passed; then the event corrects what was emitted, visibly. Not so where the ticket had got an event
+in the same unit of work: without that, time would make something else true, under the same ids.
 
 The changelog's checkpoint has the offset from which to read. What is not committed is not read, and never will be.
 """
@@ -16,7 +17,7 @@ import msgspec
 from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.groupless import records_between, started
-from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN, SETTLED
+from stream.runtime.recovery.outputs import DEPLOYED, EVENTS, ORIGIN, SETTLED
 from stream.sla.effects import TIMER, ProvisionalReason
 from stream.sla.feed_health import REASONS
 from stream.wire.instants import parse_instant
@@ -91,5 +92,6 @@ def _note(outputs: Outputs, record: Any) -> None:
     outputs.deployed[record.key] = max(outputs.deployed.get(record.key, 0), int(headers.get(DEPLOYED, 0)))
     if SETTLED in headers:
         outputs.woken_until[record.key] = max(outputs.woken_until.get(record.key, 0), int(headers[SETTLED]))
-    if (effect.cause == TIMER and not effect.late) or effect.deployment is not None:
+    by_time = (effect.cause == TIMER and not effect.late) or effect.deployment is not None
+    if by_time and EVENTS not in headers:
         outputs.woken_until[record.key] = max(outputs.woken_until.get(record.key, 0), parse_instant(effect.at))

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 DEPLOYED: Final = "deployed"
 """Header of an effect: the newest deployment that the worker knew; absent: 0."""
+EVENTS: Final = "events"
+"""Header of an effect that time or a deployment made true: its ticket had got an event in the same unit of work, which comes
+again and must come first; absent: it had not."""
 SETTLED: Final = "settled"
 """Header of an effect: time made its ticket settle, at this instant (epoch microseconds); absent: it did not."""
 ORIGIN: Final = "origin"

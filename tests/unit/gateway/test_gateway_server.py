@@ -37,7 +37,7 @@ class Client:
     async def status(self) -> int:
         """The status of the next answer, whose body is read too; 0: the connection was closed without one."""
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 head = await self.reader.readuntil(b"\r\n\r\n")
                 length = [int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
                 await self.reader.readexactly(length[0] if length else 0)
@@ -51,7 +51,7 @@ class Client:
             await self.writer.wait_closed()
 
     async def is_closed(self) -> bool:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             try:
                 return await self.reader.read() is not None
             except ConnectionError:

@@ -155,7 +155,7 @@ def run(rig: Rig, work: Callable[[], Awaitable[None]]) -> None:
         stopping = asyncio.Event()
         running = asyncio.ensure_future(keep_running(rig.pipeline, stopping))
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await work()
         finally:
             stopping.set()

@@ -54,7 +54,7 @@ def server(worker: Worker) -> Iterator[Server]:
 
 def ask(server: Server, path: str, accept: str = "*/*") -> tuple[int, str, str]:
     """Status, content type and body."""
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
         connection.request("GET", path, headers={"Accept": accept})
         response = connection.getresponse()
@@ -131,7 +131,7 @@ class TestHttp:
     """What load balancers, browsers and Prometheus expect of a server."""
 
     def asked(self, server: Server, method: str, path: str, **headers: str) -> tuple[HTTPResponse, bytes]:
-        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
         try:
             connection.request(method, path, headers=headers)
             response = connection.getresponse()
@@ -153,7 +153,7 @@ class TestHttp:
         assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
 
     def test_one_connection_takes_many_requests(self, server: Server) -> None:
-        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
         bodies = []
         for _ in range(5):
             connection.request("GET", "/healthz")
@@ -208,7 +208,7 @@ class TestHttp:
     def test_a_request_that_is_not_http_gets_an_error_and_the_next_client_its_page(
         self, server: Server, request_: bytes
     ) -> None:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
             connection.sendall(request_)
             connection.shutdown(socket.SHUT_WR)
             assert connection.recv(100).startswith((b"HTTP/1.0 400", b"HTTP/1.1 400", b""))
@@ -228,7 +228,7 @@ class TestBounds:
     def test_clients_that_never_finish_a_request_take_no_place_from_one_that_does(self, worker: Worker) -> None:
         bounds = Bounds(connections=8, idle_seconds=3600)
         server = serve("127.0.0.1", 0, Routes(CollectorRegistry(), worker.ready), bounds)
-        slow = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(50)]
+        slow = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(50)]
         for connection in slow[-8:]:
             connection.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
         before = threading.active_count()
@@ -245,13 +245,13 @@ class TestBounds:
         "sent", [b"", b"GET /metrics HTTP/1.1\r\nHost: x", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz"]
     )
     def test_a_connection_without_a_whole_request_is_closed(self, small: Server, sent: bytes) -> None:
-        with socket.create_connection(("127.0.0.1", small.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", small.port), timeout=60) as connection:
             connection.sendall(sent)
             while connection.recv(65_536):
                 pass
 
     def test_a_body_that_does_not_come_ends_the_connection(self, small: Server) -> None:
-        with socket.create_connection(("127.0.0.1", small.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", small.port), timeout=60) as connection:
             connection.sendall(f"POST {PREVIEW} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf".encode())
             answer = b""
             while some := connection.recv(65_536):
@@ -267,7 +267,7 @@ class TestBounds:
         server = serve("127.0.0.1", 0, Routes(registry, lambda: (True, "")), Bounds(transfer_seconds=0.5))
         connection = socket.socket()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.settimeout(20)
+        connection.settimeout(60)
         connection.connect(("127.0.0.1", server.port))
         connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
         connection.recv(1, socket.MSG_PEEK)  # a busy machine may need a while for the answer
@@ -287,7 +287,7 @@ class TestPreview:
     """What a deployment would do: the one address that takes a body."""
 
     def post(self, server: Server, path: str, body: bytes, **headers: str) -> tuple[int, str]:
-        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
         try:
             connection.request("POST", path, body, headers)
             response = connection.getresponse()
@@ -331,7 +331,7 @@ class TestPreview:
         assert self.post(previewed, PREVIEW, b"12345")[0] == 401
 
     def test_a_body_that_is_too_large_is_not_read(self, previewed: Server) -> None:
-        connection = HTTPConnection("127.0.0.1", previewed.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", previewed.port, timeout=60)
         connection.putrequest("POST", PREVIEW)
         connection.putheader("Content-Length", str(9 * 1024 * 1024))
         connection.endheaders()

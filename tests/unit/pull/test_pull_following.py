@@ -90,7 +90,7 @@ def test_the_state_is_repeated_also_when_kafka_was_away_in_between(monkeypatch: 
         await ticks.published(3)
         running.cancel()
 
-    asyncio.run(asyncio.wait_for(story(), 30))
+    asyncio.run(asyncio.wait_for(story(), 60))
 
     assert {state for state, _ in ticks.values} == {"complete"}
 
@@ -106,7 +106,7 @@ def test_a_pass_that_takes_long_is_a_lagging_feed(monkeypatch: pytest.MonkeyPatc
         await ticks.published(2)
         running.cancel()
 
-    asyncio.run(asyncio.wait_for(story(), 30))
+    asyncio.run(asyncio.wait_for(story(), 60))
 
     assert [state for state, _ in ticks.values][:2] == ["complete", "lagging"]
 

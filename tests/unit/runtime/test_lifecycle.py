@@ -84,7 +84,7 @@ class _Worker:
         self.finish.clear()
 
     async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not true():  # noqa: ASYNC110  the task has nobody to tell
                 await asyncio.sleep(0)
 

@@ -30,6 +30,12 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oauth, "_PATIENCE", 60)
 
 
+@pytest.fixture(autouse=True)
+def _new_tokens() -> None:
+    """The system may give an endpoint the port of one before it, whose token or failure would be used again."""
+    oauth._shared.cache_clear()
+
+
 class Endpoint:
     """Gives the next of its answers, and the last one again."""
 

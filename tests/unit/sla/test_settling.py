@@ -6,6 +6,7 @@ import pytest
 
 from stream.sla.effects import Kind, Reason
 from stream.sla.engine import Engine
+from stream.sla.policy.timeline import Origin
 from stream.sla.settling import Lateness
 from stream.sla.step import Outcome
 from tests.unit.sla.given import HOUR, MINUTE, Life, changed, commented, commitment, created, ladder, policy_set, share, used
@@ -187,3 +188,25 @@ def test_what_events_alone_take_back_is_theirs_and_what_a_deployment_takes_back_
         "first_response": (answered.id, Reason.CORRECTED),
         "resolution": ("deployment:1", Reason.REJUDGED),
     }
+
+
+@pytest.mark.parametrize("newest_is_old", [False, True])
+def test_a_deployment_at_the_instant_of_an_event_is_published_though_it_becomes_known_while_the_ticket_settles(
+    newest_is_old: bool,
+) -> None:
+    """It comes before that event, and what was published of the event knows nothing of it."""
+    longer = policy_set(commitment("first_response", p1="1h"), commitment("resolution", p1="96h"))
+    one = life_of().event(created(0)).event(changed(2 * MINUTE, team="t"))
+    arrived = 5 * MINUTE
+    one.event(changed(MINUTE, team="s"), arrived=arrived)
+    if newest_is_old:
+        one.event(changed(3 * MINUTE, team="u"), arrived=arrived)
+
+    one.engine.deployments = one.engine.deployments.add(1, 2 * MINUTE, longer)
+    one.wake(arrived + SETTLING)
+    found = one.steps[-1].effects
+    one.engine.deployments = one.engine.deployments.add(2, 2 * MINUTE, RESPONSE, Origin(rejudges=True))
+    one.wake(arrived + 2 * SETTLING)
+
+    assert [(effect.kind, effect.commitment, effect.at) for effect in found] == [(Kind.RETARGETED, "resolution", 2 * MINUTE)]
+    assert [effect.retracts for effect in one.steps[-1].effects] == [found[0].id]

@@ -79,7 +79,7 @@ class Records:
 
     async def until_ended(self, count: int) -> None:
         """Wait until so many have ended."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.ended) < count:
                 self.one_ended.clear()
                 await self.one_ended.wait()
