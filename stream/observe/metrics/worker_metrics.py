@@ -20,11 +20,12 @@ class WorkerMetrics:
         self._age = histogram(EVENT_AGE, registry).labels()
         self._rebalance = histogram(REBALANCE, registry).labels()
 
-    def events_done(self, seconds: float, age: float) -> None:
-        """Record a unit of work over events. ``age``: seconds since Kafka received its oldest event."""
+    def events_done(self, seconds: float, age: float | None) -> None:
+        """Record a unit of work over events. ``age``: seconds since Kafka received its oldest event; ``None``: unknown."""
         self._events.observe(seconds)
-        # The broker's clock may be ahead of ours.
-        self._age.observe(max(0.0, age))
+        if age is not None:
+            # The broker's clock may be ahead of ours.
+            self._age.observe(max(0.0, age))
 
     def deadlines_done(self, seconds: float) -> None:
         """Record a unit of work that only fired timers."""

@@ -4,16 +4,20 @@ aiokafka decompresses a batch as a whole, whatever it decompresses to, leaves ou
 unpacks all records of a fetch at once. So 400 KB of gzip could cost a worker 0.8 GB, and missing offsets of the log could not
 be distinguished from such batches. Here
 
-1. a batch is decompressed up to ``MOST_INFLATED`` bytes. One that has more is refused as a whole: a ``Marker`` stands in its
-   place, and the dead letter of the marker names its offsets. The batch stays in the topic, and the records after it follow;
+1. a batch is decompressed up to ``MOST_INFLATED`` bytes. One that has more, or that cannot be decompressed, is refused as a
+   whole: a ``Marker`` stands in its place, and the dead letter of the marker names its offsets. The batch stays in the topic,
+   and the records after it follow;
 2. once a fetch has brought ``MOST_AT_ONCE`` decompressed bytes, the rest waits until they were taken;
 3. a marker stands in the place of a control batch. So a hole between the offsets of a fetch is a hole in the log;
 4. a batch is checked and decompressed when it is fetched. Its records are unpacked when they are processed: until then they are
    bytes, instead of several objects each;
-5. a record is that of the batch. It names neither topic nor partition.
+5. a record is that of the batch. It names neither topic nor partition, and always has a timestamp: ``NO_TIMESTAMP`` where the
+   format from before Kafka 0.10 has none.
 
-To aiokafka each batch is a ``Part``, which looks like a batch that has one record. So aiokafka checks the sums, counts the
-positions and applies the rules of transactions as ever, once for each batch.
+To aiokafka each batch is a ``Part``, which looks like a batch that has one record. So aiokafka checks the sums and counts the
+positions as ever, once for each batch. Input is read uncommitted: an event of an aborted transaction counts. A part never looks
+like a control batch, so with ``read_committed`` aiokafka would not find the end of an aborted transaction, and would leave out
+what the same producer commits after it in the same fetch.
 
 Only topics that were passed to ``account_for`` have 3 to 5; the limit of 1 holds for everything that this process reads.
 ``tests/unit/runtime/test_input_records.py`` tests the internals of aiokafka on which this relies.
@@ -24,7 +28,6 @@ Longer than 250 lines because all that takes the place of classes and functions 
 from __future__ import annotations
 
 import logging
-import struct
 import sys
 import threading
 import zlib
@@ -33,12 +36,14 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from aiokafka.record import default_records, legacy_records
 from aiokafka.record._crecords import default_records as compiled_default
 from aiokafka.record._crecords import legacy_records as compiled_legacy
 from aiokafka.record.memory_records import LegacyRecordBatch
 
-from stream.runtime.kafka.positions import Marker
+from stream.runtime.kafka.positions import NO_TIMESTAMP, Marker
+from stream.wire.decode import Rejected, RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,6 +57,7 @@ MOST_AT_ONCE: Final = 4 * 1024 * 1024
 _XERIAL: Final = b"\x82SNAPPY\x00"
 _XERIAL_HEADER: Final = 16
 _NO_ROOM: Final = "failed to write whole buffer"
+_AGAIN: Final = "publish its events again, in smaller batches or uncompressed"
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +70,15 @@ def _gzip(payload: Any) -> bytes:
     found, room, rest = [], MOST_INFLATED, bytes(payload)
     while rest:
         inflater = zlib.decompressobj(wbits=31)
-        found.append(inflater.decompress(rest, room + 1))
+        try:
+            found.append(inflater.decompress(rest, room + 1))
+        except zlib.error as error:
+            raise CorruptRecordException(str(error)) from error
         room -= len(found[-1])
         if room < 0:
             raise InflatedError
         if not inflater.eof:
-            raise EOFError("the compressed batch ends too early")
+            raise CorruptRecordException("it ends too early")
         rest = inflater.unused_data
     return b"".join(found)
 
@@ -84,7 +93,7 @@ def _framed(codec: str) -> Callable[[Any], bytes]:
         except cramjam.DecompressionError as error:
             if _NO_ROOM in str(error):
                 raise InflatedError from error
-            raise
+            raise CorruptRecordException(str(error)) from error
         return bytes(memoryview(room)[:size])
 
     return decode
@@ -99,14 +108,17 @@ def _snappy(payload: Any) -> bytes:
     else:
         blocks, at = [], _XERIAL_HEADER
         while at < len(data):
-            (size,) = struct.unpack_from("!i", data, at)
+            size = int.from_bytes(data[at : at + 4], "big")
             blocks.append(data[at + 4 : at + 4 + size])
             at += 4 + size
-    for block in blocks:
-        room -= cramjam.snappy.decompress_raw_len(block)
-        if room < 0:
-            raise InflatedError
-        found.append(bytes(cramjam.snappy.decompress_raw(block)))
+    try:
+        for block in blocks:
+            room -= cramjam.snappy.decompress_raw_len(block)
+            if room < 0:
+                raise InflatedError
+            found.append(bytes(cramjam.snappy.decompress_raw(block)))
+    except cramjam.DecompressionError as error:
+        raise CorruptRecordException(str(error)) from error
     return b"".join(found)
 
 
@@ -126,11 +138,17 @@ def account_for(topic: str) -> None:
     _accounted_for.add(topic)
 
 
-def _record(offset: int, timestamp: int, marker: Marker) -> Any:
+def _record(offset: int, timestamp: int, key: bytes | None, value: Any) -> Any:
     """A record as ``PartitionRecords`` takes it from a batch."""
     return SimpleNamespace(
-        offset=offset, timestamp=timestamp, timestamp_type=0, key=None, value=marker, checksum=None, headers=()
+        offset=offset, timestamp=timestamp, timestamp_type=0, key=key, value=value, checksum=None, headers=()
     )
+
+
+def _legacy(batch: Any, position: int) -> Iterator[Any]:
+    """The records from before Kafka 0.11, one or a few compressed ones, from a position on."""
+    found = [record for record in batch if record.offset >= position]
+    return iter([_record(one.offset, NO_TIMESTAMP, one.key, one.value) if one.timestamp is None else one for one in found])
 
 
 class Part:
@@ -160,22 +178,25 @@ class Part:
     def _unpacked(self) -> Iterator[Any]:
         batch, batches = self._batch, self._batches
         last, position = self.offset, batches.position
-        _decoded.size = 0
-        if type(batch) is LegacyRecordBatch:  # from before Kafka 0.11: one record, or a few compressed ones
-            found = [record for record in batch if record.offset >= position]
-            batches.inflated += _decoded.size
-            return iter(found)
-        first = batch.base_offset
+        legacy = type(batch) is LegacyRecordBatch
+        first, timestamp = (batches.end, NO_TIMESTAMP) if legacy else (batch.base_offset, batch.max_timestamp)
+        batches.end = self.next_offset
         if batch.is_control_batch:
-            return iter([_record(last, batch.max_timestamp, Marker(first))])
+            return iter([_record(last, timestamp, None, Marker(first))])
+        _decoded.size = 0
         try:
-            records: Iterator[Any] = iter(batch)
+            records: Iterator[Any] = _legacy(batch, position) if legacy else iter(batch)
         except InflatedError:
-            text = f"the batch at offsets {first} to {last} decompresses to more than {MOST_INFLATED} bytes"
-            log.error("refused records of %s, partition %d: %s", *batches.tp, text)  # noqa: TRY400  the error has no more to show
-            return iter([_record(last, batch.max_timestamp, Marker(first, text))])
-        batches.inflated += _decoded.size
-        return records if first >= position else dropwhile(lambda record: record.offset < position, records)
+            text = f"the batch at offsets {first} to {last} decompresses to more than {MOST_INFLATED} bytes: {_AGAIN}"
+            refused = Rejected(RejectReason.TOO_LARGE, text, "")
+        except (CorruptRecordException, UnsupportedCodecError) as error:
+            text = f"the batch at offsets {first} to {last} cannot be decompressed ({error}): {_AGAIN}"
+            refused = Rejected(RejectReason.UNDECODABLE, text, "")
+        else:
+            batches.inflated += _decoded.size
+            return records if first >= position else dropwhile(lambda record: record.offset < position, records)
+        log.error("refused records of %s, partition %d: %s", *batches.tp, refused.message)
+        return iter([_record(last, timestamp, None, Marker(first, refused))])
 
 
 class Batches:
@@ -185,6 +206,8 @@ class Batches:
         """``position``: the offset from which on records were to be fetched."""
         self.tp: Final = tp
         self.position: Final = position
+        self.end = position
+        """The offset after the last batch that was unpacked. A batch from before Kafka 0.11 does not state its first offset."""
         self.inflated = 0
         """Decompressed bytes that were not taken yet, at most."""
         self._batches: Final = batches

@@ -10,17 +10,22 @@ if TYPE_CHECKING:
 
     from faust.types import TP
 
+    from stream.wire.decode import Rejected
+
+NO_TIMESTAMP: Final = -1
+"""The timestamp of a record that has none, as in Kafka's own clients."""
+
 
 class Marker:
     """Stands as the value of a record for offsets that bring no event; ``stream.runtime.kafka.input_records``."""
 
     __slots__ = ("first", "refused")
 
-    def __init__(self, first: int, refused: str = "") -> None:
+    def __init__(self, first: int, refused: Rejected | None = None) -> None:
         self.first: Final = first
         """It stands for the offsets from this one up to that of its record."""
         self.refused: Final = refused
-        """Why the records there are refused; empty: there are none."""
+        """Why the records there are refused; ``None``: there are none."""
 
     def __len__(self) -> int:
         return 0
@@ -35,7 +40,8 @@ class Batch:
     """The result of one fetch from one partition of ``ticket-events``. It can be gone through once."""
 
     def __init__(self, records: Iterable[Any], after: int | None, end: int) -> None:
-        """``records``: as ``ConsumerRecord`` of aiokafka, with key, value, offset, timestamp and headers."""
+        """``records``: as ``ConsumerRecord`` of aiokafka, with key, value, offset, timestamp (epoch milliseconds, or
+        ``NO_TIMESTAMP``) and headers."""
         self.after: Final = after
         """``end`` of the batch before it; ``None``: it is the first since the position was set."""
         self.end: Final = end

@@ -83,8 +83,8 @@ class Intake:
         now = None if self._clock_is_feed else self._clock
         key, value = record.key, record.value
         if type(value) is _MARKER:
-            if value.refused:
-                self._reject(record, Rejected(RejectReason.TOO_LARGE, value.refused, ""))
+            if value.refused is not None:
+                self._reject(record, value.refused)
             return
         read = decode(key, value, now=now, max_ahead=self._max_ahead)
         if not isinstance(read, Incoming):
@@ -100,8 +100,9 @@ class Intake:
         arrived = 0
         if now is None:
             now = shard.watermark
-        else:  # a broker's clock may be ahead of ours
-            arrived = max(min(record.timestamp * 1_000, now), shard.since)
+        else:  # a broker's clock may be ahead of ours; without a timestamp, an event arrived when it happened
+            arrived = record.timestamp * 1_000
+            arrived = max(min(arrived if arrived >= 0 else event.at, now), shard.since)
         step = engines.of(key, state).apply(state, read.ticket, event, now, arrived)
         if step.outcome is _CONFLICT:
             self._reject(record, conflicting(event))

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from stream.runtime.kafka.positions import NO_TIMESTAMP
 from stream.runtime.partition.commit import process_and_commit
 from stream.runtime.partition.lifecycle import State
 from stream.runtime.partition.sweep import Sweep
@@ -169,4 +170,5 @@ class PartitionTask:
             self._inbox.popleft()
             event.ack()
         for oldest in rest:
-            self._context.metrics.worker.events_done(self._context.passing() - began, time.time() - oldest.timestamp / 1e3)
+            age = None if oldest.timestamp == NO_TIMESTAMP else time.time() - oldest.timestamp / 1e3
+            self._context.metrics.worker.events_done(self._context.passing() - began, age)

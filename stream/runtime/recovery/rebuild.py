@@ -22,6 +22,7 @@ from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.groupless import records_between
 from stream.runtime.kafka.policy_log import PolicyLog
+from stream.runtime.kafka.positions import NO_TIMESTAMP
 from stream.runtime.kafka.topic_admin import admin_client, metadata
 from stream.runtime.kafka.transport import Record, write
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint, encode_checkpoint
@@ -42,7 +43,7 @@ class Rebuild:
     events: int
     """Records of the input."""
     since: int
-    """The arrival of the oldest of them, epoch microseconds; 0: there are none."""
+    """The arrival of the oldest of them, epoch microseconds; 0: it is not known, or there are none."""
     lost: int
     """Records at the beginning of the input that are gone."""
     begins: dict[int, int]
@@ -114,7 +115,7 @@ async def rebuild(cluster: Cluster, planned: Rebuild, now: int) -> None:
 
 
 async def _oldest(consumer: Any, begins: dict[Any, int], ends: dict[Any, int]) -> int:
-    """The arrival of the oldest of the partitions' first records, epoch microseconds; 0: there are none."""
+    """The arrival of the oldest of the partitions' first records, epoch microseconds; 0: none has a timestamp."""
     spans = {tp: (begin, min(begin + 1, ends[tp])) for tp, begin in begins.items()}
-    found = [record.timestamp * 1_000 async for record in records_between(consumer, spans)]
-    return min(found, default=0)
+    found = [record.timestamp async for record in records_between(consumer, spans)]
+    return min([timestamp * 1_000 for timestamp in found if timestamp not in (None, NO_TIMESTAMP)], default=0)

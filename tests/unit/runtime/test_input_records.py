@@ -30,6 +30,7 @@ from stream.runtime.kafka.input_records import (
     account_for,
 )
 from stream.runtime.kafka.positions import SLICE, Batch, Marker
+from stream.wire.decode import RejectReason
 
 TP = TopicPartition("accounted", 0)
 CODECS = {"none": 0, "gzip": 1}
@@ -100,7 +101,8 @@ def test_a_batch_that_decompresses_to_too_much_is_refused_and_the_others_are_rea
     assert (found[0].value, found[2].value) == (b"before", b"after")
     marker = found[1].value
     assert (type(marker), marker.first) == (Marker, 1)
-    assert marker.refused == f"the batch at offsets 1 to 2 decompresses to more than {MOST_INFLATED} bytes"
+    assert marker.refused.reason == RejectReason.TOO_LARGE
+    assert marker.refused.message.startswith(f"the batch at offsets 1 to 2 decompresses to more than {MOST_INFLATED} bytes: ")
 
 
 @pytest.mark.parametrize("name", list(CODECS)[1:])

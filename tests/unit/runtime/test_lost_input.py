@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord
 from stream.runtime.kafka.positions import Batch, Marker
 from stream.runtime.recovery.checkpoint import MOST_GAPS, Checkpoint, Gap, with_gap
 from stream.sla.effects import ProvisionalReason
-from stream.wire.decode import RejectReason
+from stream.wire.decode import Rejected, RejectReason
 from stream.wire.effect import decode_rejected, encode_event
 from tests.unit.runtime.test_wakeups import START, _created, _Partition
 
@@ -115,15 +115,17 @@ def test_control_records_are_no_gap(tmp_path: Path) -> None:
 
 
 def test_a_refused_batch_is_a_dead_letter_without_a_value_and_a_gap(tmp_path: Path) -> None:
+    refused = Rejected(RejectReason.TOO_LARGE, "the batch is too large", "")
+
     async def story() -> None:
         partition = _Partition(tmp_path)
-        work = take(partition, [record(0, _created("d/1", START)), record(9, Marker(1, "the batch is too large"))])
+        work = take(partition, [record(0, _created("d/1", START)), record(9, Marker(1, refused))])
         assert work.lost == [(1, 10)]
         assert work.intake.rejected == {RejectReason.TOO_LARGE: 1}
         dead_letter = decode_rejected(work.changes.dead_letters[0].value or b"")
         assert (dead_letter.offset, dead_letter.value, dead_letter.rejected.message) == (9, None, "the batch is too large")
         assert partition.shard.input == 10
-        again = take(partition, [record(9, Marker(1, "the batch is too large"))])
+        again = take(partition, [record(9, Marker(1, refused))])
         assert again.lost == []
         assert len(partition.shard.gaps) == 1
 
