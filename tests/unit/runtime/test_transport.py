@@ -455,6 +455,20 @@ def test_tickets_that_the_changelog_changed_count_as_renewed(app: App) -> None:
     assert store.is_renewed(0, mine)
 
 
+def test_a_partition_whose_owner_in_between_has_written_no_ticket_counts_as_renewed(app: App) -> None:
+    """It has read input, perhaps of ticks alone: whoever kept the tickets would take that input for lost."""
+    store = app.store
+    store.restore(0, [_Record(0, b"a", b"1", 1), _Record(1, CHECKPOINT_KEY, b"of epoch 1", 1)])
+    mine = store.of(0)
+    store.taken_over(0)
+    store.begin_epoch(0, 2)
+    store.restore(0, [_Record(2, CHECKPOINT_KEY, b"of a replaced worker", 1)])
+    assert not store.is_renewed(0, mine)
+
+    store.restore(0, [_Record(3, CHECKPOINT_KEY, b"of epoch 3", 3)])
+    assert store.is_renewed(0, mine)
+
+
 def test_no_metadata_request_creates_the_topic_that_it_asks_for() -> None:
     for module in (aiokafka.client, aiokafka.admin.client):
         request = module.MetadataRequest(["ticket-events"]).build(MetadataRequest_v5)
