@@ -76,6 +76,6 @@ def test_a_worker_that_was_replaced_during_its_takeover_fences_nobody_and_joins_
             until(lambda: all_committed(broker, topics), "everything is processed", owner)
             assert owner.process.poll() is None
 
-    assert "gave up a take-over" in suspended.log.read_text("utf-8")
+    assert "takes nothing over until the group confirms" in suspended.log.read_text("utf-8")
     emitted = Counter(substance(effect) for effect, _ in effects(broker, topics))
     assert emitted == dict.fromkeys(replayed(tmp_path, [*feed, *answers], end), 1)
