@@ -37,9 +37,9 @@ setup: $(STAMP) ## Make .venv with everything in it; does nothing when it is cur
 demo: $(STAMP) ## See it all run on an embedded Kafka broker, in under two minutes (ARGS=--stack: with alerts)
 	@$(BIN)/python -m stream demo $(ARGS)
 
-unit: $(STAMP) ## Run the unit tests and the stories, in under a minute
-	@# A file stays in one process: what its tests share is made once.
-	$(BIN)/pytest -q -n 2 --dist loadfile $(DESELECT) tests/unit tests/stories $(ARGS)
+unit: $(STAMP) ## Run the unit tests and the stories, in about half a minute
+	@# Three processes on two cores: some of the tests wait for sockets and timers.
+	$(BIN)/pytest -q -n 3 $(DESELECT) tests/unit tests/stories $(ARGS)
 
 test-short: $(STAMP) ## Run what needs no broker, compiler or browser, with a fifth of the random examples, in about a minute
 	BREACHWATCH_EXAMPLES=0.2 $(BIN)/pytest -q -n 2 -m "not broker and not promtool and not browser and not compiler" $(ARGS)
@@ -48,7 +48,7 @@ coverage: $(STAMP) ## Measure the branches of the core that unit tests, stories 
 	$(BIN)/pytest -q -n 2 --cov=stream.sla --cov-report=term-missing:skip-covered tests/unit/sla tests/stories \
 		tests/properties $(ARGS)
 
-test: check ## Check, then run all tests: unit, properties, stories, simulation, commands, broker, observability, chaos
+test: check ## Check, then run all tests: unit, project, properties, stories, simulation, commands, broker, observability, chaos
 ifneq ($(findstring promtool,$(LEFT_OUT)),)
 	@echo "promtool or amtool is missing (Debian: apt install prometheus prometheus-alertmanager):" \
 		"the tests of rules and routes are left out."
