@@ -7,7 +7,6 @@ import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
-from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from stream.runtime.partition.changes import expiration, retention_of
 from stream.runtime.partition.commit import LOST
@@ -161,19 +160,15 @@ async def close(context: WorkerContext, task: PartitionTask) -> None:
 
 
 async def _is_current(context: WorkerContext, assignment: Assignment) -> bool:
-    """Whether the group accepts a commit of this worker, of any partition: it goes by the generation.
+    """Whether the group confirms the generation. If not, return when the next rebalance has begun.
 
-    aiokafka repeats a commit until the coordinator answers, and joins the group again after a refusal; if it does not, the
-    watchdog ends the worker. Returns after a refusal when the next rebalance has begun. Raises ``aiokafka.errors.KafkaError``
-    for other errors.
+    After a refusal aiokafka joins the group again. If nothing follows, the watchdog ends the worker.
     """
-    for tp in sorted(assignment.owned)[:1]:
-        try:
-            await context.consumer.prove(tp)
-        except (CommitFailedError, IllegalStateError) as refusal:
-            log.warning("gave up a take-over, because the group has another generation by now: %s", refusal)
-            while not assignment.superseded():  # noqa: ASYNC110  another thread changes the generation, and Faust has no event
-                await asyncio.sleep(_LOOK_EVERY)
+    while assignment.owned and not assignment.superseded():
+        if await context.consumer.is_member():
+            break
+        log.warning("this worker takes nothing over until the group confirms that it is a member")
+        await asyncio.sleep(_LOOK_EVERY)
     return not assignment.superseded()
 
 

@@ -5,14 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from aiokafka.errors import (
-    CommitFailedError,
-    IllegalGenerationError,
-    KafkaError,
-    NotLeaderForPartitionError,
-    RequestTimedOutError,
-    UnknownMemberIdError,
-)
+from aiokafka.errors import KafkaError, NotLeaderForPartitionError, RebalanceInProgressError, RequestTimedOutError
 
 from stream.runtime.kafka.positions import Batch, Positions
 
@@ -76,17 +69,18 @@ class Consumer:
         return ends
 
     async def prove(self, tp: TP) -> None:
-        """Raises CommitFailedError if this is no member of the current generation. Asks until the coordinator answers."""
-        known = self._positions.finished.get(tp) or self.committed(tp)
-        if not known:
-            known = await self._answered(lambda: self._group.committed.get(tp.partition, 0))
-        while True:
-            try:
-                await self._commit_or_raise({tp: known})
-            except RequestTimedOutError:
-                await asyncio.sleep(0.1)
-            else:
-                return
+        """Raises KafkaError if the partition is not ours."""
+        await self._commit_or_raise({tp: self._positions.finished.get(tp) or self.committed(tp)})
+
+    async def is_member(self) -> bool:
+        membership, now = self.membership, self._brokers.network.loop.time
+        try:
+            await self._link.ask("group", lambda: self._group.heartbeat(*membership, now()))
+        except RebalanceInProgressError:
+            return True
+        except KafkaError:
+            return False
+        return True
 
     async def commit(self) -> None:
         """Commit what is finished. What the brokers refuse is tried again later, by whoever has the partition then."""
@@ -158,8 +152,6 @@ class Consumer:
         for left in reversed(range(_TRIES)):
             try:
                 await self._link.ask("commit", request)
-            except (IllegalGenerationError, UnknownMemberIdError) as error:
-                raise CommitFailedError("the group has already rebalanced") from error
             except RequestTimedOutError:
                 if not left:
                     raise

@@ -51,10 +51,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         positions = {driver.ensure_aiokafka_TP(tp): offset for tp, offset in offsets.items()}
         await self.call_thread(self._ensure_consumer().commit, positions)
 
-    async def committed(self, tp: TP) -> int | None:
-        """What the group has committed, by the broker; ``None``: nothing. Raises ``aiokafka.errors.KafkaError``."""
-        offset: int | None = await self.call_thread(self._ensure_consumer().committed, driver.ensure_aiokafka_TP(tp))
-        return offset
+    async def heartbeat(self) -> bool:
+        """Whether the coordinator answered a heartbeat, and knows this member and its generation."""
+        accepted: bool = await self.call_thread(self._ensure_consumer()._coordinator._do_heartbeat)
+        return accepted
 
     def reached(self, tp: TP) -> int | None:
         """The offset after all fetched records, including the markers of transactions. ``None`` if it is not known yet."""
@@ -204,13 +204,18 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return bool(self._positions.to_commit(self._positions.finished, self._committed_offset))
 
     async def prove(self, tp: TP) -> None:
-        """Commit again, to prove that we are a member of the group's current generation. Only such members may.
-
-        During a take-over this consumer does not know what is committed, and asks. Raises ``aiokafka.errors.KafkaError``.
-        """
-        known = self._positions.finished.get(tp) or self.committed(tp) or await self._thread.committed(tp)
+        """Commit again, to prove that we own the partition: only live members may. Raises ``aiokafka.errors.KafkaError``."""
         # Nothing finished and nothing committed is committed as 0, which perform_seek takes for nothing.
-        await self._thread.commit_or_raise({tp: known or 0})
+        await self._thread.commit_or_raise({tp: self._positions.finished.get(tp) or self.committed(tp)})
+
+    async def is_member(self) -> bool:
+        """Whether the group confirms that this is a member of its current generation. If not, aiokafka joins it again.
+
+        A take-over cannot use ``prove``: it does not know what is committed, and aiokafka repeats a commit, perhaps in a later
+        generation, in which another worker has committed more.
+        """
+        accepted: bool = await self._thread.heartbeat()
+        return accepted
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         async with self._fetching:

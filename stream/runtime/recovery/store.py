@@ -68,10 +68,10 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
                 continue
             if writer_epoch > epoch:
                 epoch = writer_epoch
+            renewed = True
             if key == CHECKPOINT_KEY:
                 self._checkpoints[partition] = value
                 continue
-            renewed = True
             if outdated:
                 outdated.discard(key)
             if value is None:
@@ -118,7 +118,8 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
         return self._tickets.get(partition) is tickets
 
     def is_renewed(self, partition: int, tickets: Tickets) -> bool:
-        """Whether these tickets, once got by ``of``, were lost or changed by the changelog since ``taken_over``."""
+        """Whether these tickets, once got by ``of``, or their checkpoint were lost or changed by the changelog since
+        ``taken_over``: another worker has owned the partition."""
         return partition in self._renewed or not self.holds(partition, tickets)
 
     def taken_over(self, partition: int) -> None:
