@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stream.deployments.record import FIRST
 from stream.sla.effects import Effect, Kind, Topic, deployment_cause
+from stream.wire.decode import RejectReason
 from stream.wire.effect import decode_effect, decode_rejected
 from tests.chaos.feeds_checker import is_confirmation, of_a_feed
 from tests.chaos.pace import MINUTE
@@ -208,6 +209,8 @@ def check_rejected(recording: Recording, known: Truth) -> list[str]:
         dead_letter = decode_rejected(stored.value or b"")
         place, reason = (dead_letter.partition, dead_letter.offset), str(dead_letter.rejected.reason)
         due = known.refused.get(place)
+        if due is None and place in known.may_be_late:
+            due = str(RejectReason.TOO_LATE)
         if due is None:
             objections.append(f"refused although it is sound: {place} as {reason} ({stored.place})")
         elif place in seen:

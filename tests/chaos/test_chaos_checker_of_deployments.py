@@ -14,7 +14,9 @@ from stream.deployments.record import Kind as RecordKind
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint
 from stream.sla.codec import codec
 from stream.sla.effects import Effect, Kind
-from stream.wire.effect import decode_effect
+from stream.wire.decode import Rejected, RejectReason
+from stream.wire.effect import DeadLetter, decode_effect, decode_rejected, encode_rejected
+from tests.chaos.checker import check_rejected
 from tests.chaos.pace import MINUTE
 from tests.chaos.recorded import START, Deployed, clean
 from tests.chaos.run import hours, judge, policies
@@ -181,3 +183,24 @@ def test_records_that_are_void_change_nothing(sound: Recording) -> None:
 
     assert found == []
     assert counts["void deployments"] == 2
+
+
+def test_an_event_before_a_history_that_was_cut_may_be_refused_or_not_where_policies_were_deployed() -> None:
+    file = yaml.safe_load(POLICY.read_text("utf-8").replace(" on: ", " 'on': "))
+    edited = deepcopy(file)
+    longer(edited, START)
+    cut = clean(5, 25, [Deployed(6, LONGER_AT, RecordKind.DEPLOY, edited)])
+    found = truth(cut, policies(), hours())
+    late = [one for one in cut.rejected if decode_rejected(one.value or b"").rejected.reason == RejectReason.TOO_LATE]
+    other = next(one for one in cut.events if (one.partition, one.offset) not in found.may_be_late and not one.headers)
+    letter = DeadLetter(
+        Rejected(RejectReason.TOO_LATE, "", "$.at"), other.key, other.value, other.topic, other.partition, other.offset, START
+    )
+    undeserved = other._replace(topic=late[0].topic, value=encode_rejected(letter))
+
+    assert late
+    assert found.may_be_late
+    assert check_rejected(cut, found) == []
+    assert check_rejected(cut._replace(rejected=[one for one in cut.rejected if one not in late]), found) == []
+    (objection,) = check_rejected(cut._replace(rejected=[*cut.rejected, undeserved]), found)
+    assert objection.startswith("refused although it is sound: ")

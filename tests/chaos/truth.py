@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _LATEST = 30 * MINUTE
 """How far ahead of the run's time, at most, a worker's clock can have been set."""
 _WHOLE: Final = 10_000
+_OUT_OF_ORDER: Final = (Outcome.LATE, Outcome.TOO_LATE)
 """A history that nothing is cut from."""
 _WORDS = {"pending": ("running", "paused"), "breached": ("breached", "breached")}
 
@@ -94,6 +95,9 @@ class Truth(NamedTuple):
     tickets: dict[str, KnownTicket]
     refused: dict[tuple[int, int], str]
     """Partition and offset to the reason, of every record that must be refused."""
+    may_be_late: set[tuple[int, int]]
+    """Of every record that may be refused as too late, or not: a history is cut where the newest deployment built stopwatches,
+    so it depends on when workers learned of that one what is before the history."""
     newest: dict[int, int]
     """Partition to the newest instant that its feed has shown, epoch microseconds."""
     far: int
@@ -125,7 +129,8 @@ def truth(recording: Recording, first: PolicySet, hours: Hours) -> Truth:
     engine = Engine(by.deployments, history=recording.history)
     states: dict[str, State] = {}
     events: dict[str, tuple[int, list[tuple[int, Event]]]] = {}
-    refused, newest = {}, dict.fromkeys(recording.ends, 0)
+    refused, may_be_late, newest = {}, set[tuple[int, int]](), dict.fromkeys(recording.ends, 0)
+    changed = len(by.deployments.known) > 1
     erasures: dict[str, str] = {}
     for record in recording.events:
         place = record.partition, record.offset
@@ -141,10 +146,14 @@ def truth(recording: Recording, first: PolicySet, hours: Hours) -> Truth:
         ticket, event = decoded.ticket, decoded.event
         if event.type != ERASURE:
             newest[record.partition] = max(newest[record.partition], event.at)
-        step = engine.apply(states.get(ticket), ticket, event, event.at)
+        before = states.get(ticket)
+        step = engine.apply(before, ticket, event, event.at)
         states[ticket] = step.state
+        if step.outcome in _OUT_OF_ORDER and changed and before is not None and before.base is not None:
+            may_be_late.add(place)
         if step.outcome is Outcome.TOO_LATE:
-            refused[place] = "too_late"
+            if place not in may_be_late:
+                refused[place] = "too_late"
         elif step.outcome is Outcome.CONFLICT:
             refused[place] = "conflict"
         elif step.outcome is not Outcome.ERASED:
@@ -154,11 +163,11 @@ def truth(recording: Recording, first: PolicySet, hours: Hours) -> Truth:
     far = recording.stopped + _LATEST
     tickets = {}
     for ticket, (partition, received) in events.items():
-        state, changes = states[ticket], len(by.deployments.known) > 1
+        state = states[ticket]
         of_it = [event for _, event in received if event.type != ERASURE]
-        cut = ticket in erasures or (changes and state.base is not None)
+        cut = ticket in erasures or (changed and state.base is not None)
         tickets[ticket] = KnownTicket(partition, received, state, *_account(by, ticket, of_it, far), cut)
-    return Truth(by, tickets, refused, newest, far, erasures)
+    return Truth(by, tickets, refused, may_be_late, newest, far, erasures)
 
 
 def emitted_by(by: Judges, number: int, events: Iterable[Event], until: int) -> set[Expected]:
