@@ -164,10 +164,13 @@ async def _is_current(context: WorkerContext, assignment: Assignment) -> bool:
 
     After a refusal aiokafka joins the group again. If nothing follows, the watchdog ends the worker.
     """
+    refused = False
     while assignment.owned and not assignment.superseded():
         if await context.consumer.is_member():
             break
-        log.warning("this worker takes nothing over until the group confirms that it is a member")
+        if not refused:
+            log.warning("this worker takes nothing over until the group confirms that it is a member")
+        refused = True
         await asyncio.sleep(_LOOK_EVERY)
     return not assignment.superseded()
 

@@ -137,6 +137,10 @@ class Changes:
             state = codec.decode(stored)
         return state
 
+    def publishes(self, effect: Effect) -> bool:
+        """Whether the settings let the effect be published."""
+        return not self._outcomes_only or effect.kind in _OUTCOMES or not effect.routine
+
     def keep(
         self, key: bytes, before: State | None, step: Step, detected_at: int | None = None, *, by_event: bool = False
     ) -> None:
@@ -170,7 +174,7 @@ class Changes:
             retention = self._deleted_retention if is_deleted(state) else self._retention
             shard.expirations.set(key, expiration(ended, retention, shard.watermark))
         for effect in step.effects:
-            if self._outcomes_only and effect.kind not in _OUTCOMES and effect.routine:
+            if self._outcomes_only and not self.publishes(effect):
                 continue
             if changed.has_events and (effect.cause == TIMER or effect.deployment is not None):
                 self.after_events.add(effect.id)

@@ -157,8 +157,8 @@ class UnitOfWork:
 
     def fire_again(self, woken_until: Mapping[bytes, int], emitted_ids: set[bytes]) -> None:
         """Fire again the timers that a predecessor had fired when it died. ``woken_until``: record key to the newest instant
-        (epoch microseconds) of its effects. A ticket is woken only if all resulting effects are in ``emitted_ids``, but for
-        routine ones, which it may have been set not to publish.
+        (epoch microseconds) of its effects. A ticket is woken only if all resulting effects that this worker
+        publishes are in ``emitted_ids``.
 
         What a deployment changed counts as a timer. A ticket is woken with the deployments that the predecessor knew: another
         one, which changes the record, is met afterwards, and takes back what the predecessor emitted.
@@ -175,7 +175,8 @@ class UnitOfWork:
                 engines.find_stale(instant)
             if state is not None:
                 step = engines.of(key, state).wake(state, instant + 1)
-                if step.effects and all(effect.routine or effect.id.encode() in emitted_ids for effect in step.effects):
+                published = [effect.id.encode() for effect in step.effects if self.changes.publishes(effect)]
+                if published and emitted_ids.issuperset(published):
                     self.changes.keep(key, state, step)
 
     def _forget(self, until: int) -> Stop:

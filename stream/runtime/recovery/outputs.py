@@ -83,8 +83,14 @@ class Outputs:
         if live:
             # Only events are judged as the predecessor judged them. Deadlines and the sweep meet all deployments.
             self.deployed.clear()
-        self._finished.append((end, self._ends[self._dead_letters], self._origins))
-        self._origins = []
+        # After a rebalance, batches may end elsewhere: a bad record of one that was not finished may lie behind this one.
+        behind = [origin for origin in self._origins if int(origin.partition(b"@")[0]) >= end] if self._origins else []
+        if not behind:
+            self._finished.append((end, self._ends[self._dead_letters], self._origins))
+        else:
+            known = self._finished[-1][1] if self._finished else self._from[self._dead_letters]
+            self._finished.append((end, known, [origin for origin in self._origins if origin not in behind]))
+        self._origins = behind
 
     def end_recovery(self) -> None:
         """Forget the effects that a predecessor emitted and its tickets did not know: each has arisen again and was held back,
