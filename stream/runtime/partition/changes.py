@@ -174,7 +174,7 @@ class Changes:
             retention = self._deleted_retention if is_deleted(state) else self._retention
             shard.expirations.set(key, expiration(ended, retention, shard.watermark))
         for effect in step.effects:
-            if self._outcomes_only and not self.publishes(effect):
+            if not self.publishes(effect):
                 continue
             if changed.has_events and (effect.cause == TIMER or effect.deployment is not None):
                 self.after_events.add(effect.id)

@@ -84,12 +84,12 @@ class Outputs:
             # Only events are judged as the predecessor judged them. Deadlines and the sweep meet all deployments.
             self.deployed.clear()
         # After a rebalance, batches may end elsewhere: a bad record of one that was not finished may lie behind this one.
-        behind = [origin for origin in self._origins if int(origin.partition(b"@")[0]) >= end] if self._origins else []
-        if not behind:
-            self._finished.append((end, self._ends[self._dead_letters], self._origins))
-        else:
-            known = self._finished[-1][1] if self._finished else self._from[self._dead_letters]
-            self._finished.append((end, known, [origin for origin in self._origins if origin not in behind]))
+        done, behind, written = list[bytes](), list[bytes](), self._ends[self._dead_letters]
+        for origin in self._origins:
+            (behind if int(origin.partition(b"@")[0]) >= end else done).append(origin)
+        if behind:
+            written = self._finished[-1][1] if self._finished else self._from[self._dead_letters]
+        self._finished.append((end, written, done))
         self._origins = behind
 
     def end_recovery(self) -> None:
