@@ -33,7 +33,7 @@ class Scene:
         self.cluster: Final = cluster
         self.helpdesk: Final = helpdesk
         self.injected: Final = injected
-        self.world: Final = cluster.world
+        self.simulation: Final = cluster.simulation
 
     def machine(self) -> Machine:
         return self.random.choice(self.cluster.machines)
@@ -43,20 +43,20 @@ class Scene:
 
     async def wait_until(self, time: float) -> None:
         """``time``: of the loop, seconds."""
-        await asyncio.sleep(max(0.0, time - self.world.loop.time()))
+        await asyncio.sleep(max(0.0, time - self.simulation.loop.time()))
 
     async def until(self, true: Callable[[], bool], most: float, every: float = 0.05) -> None:
         """Wait for it, but so many seconds at most. ``every``: how often to look."""
-        ends = self.world.loop.time() + most
+        ends = self.simulation.loop.time() + most
         while not true():
-            if self.world.loop.time() > ends:
+            if self.simulation.loop.time() > ends:
                 return
             await asyncio.sleep(every)
 
     @contextmanager
     def without_leader(self, topic: str) -> Iterator[None]:
         """Most partitions of the topic can be neither written nor read in here."""
-        away = [one for one in self.world.brokers.log.all() if one.topic == topic and self.random.random() < 0.7]
+        away = [one for one in self.simulation.brokers.log.all() if one.topic == topic and self.random.random() < 0.7]
         self.injected["partition without a leader"] += len(away)
         for partition in away:
             partition.lose_leader()
@@ -109,12 +109,12 @@ async def stop(scene: Scene) -> None:
     Sometimes it goes on in the middle of the take-over, and sometimes its successor dies soon after: then a third owner finds
     what both have written.
     """
-    random, group = scene.random, scene.world.group
+    random, group = scene.random, scene.simulation.group
     suspended: list[tuple[Machine, WorkerProcess]] = []
 
     def suspend(machine: Machine, worker: WorkerProcess) -> None:
         scene.injected["stop"] += 1
-        scene.world.loop.stop_process(worker.process)
+        scene.simulation.loop.stop_process(worker.process)
         suspended.append((machine, worker))
 
     in_a_transaction = random.random() < 0.3
@@ -135,17 +135,17 @@ async def stop(scene: Scene) -> None:
         await scene.until(lambda: not worker.process.stopped, 15 if in_a_transaction else 2)
     else:
         await asyncio.sleep(random.choice([0.5, 2.0, 4.0, 7.0, 9.0, 12.0]) * (0.8 + random.random() * 0.4))
-    scene.world.loop.go_on(worker.process)
+    scene.simulation.loop.go_on(worker.process)
     if others and random.random() < 0.5:
         await scene.at_a_step(scene.die, random.choice([60, 250]), random.choice(others))
 
 
 def _meet(scene: Scene, worker: WorkerProcess, successor: WorkerProcess) -> None:
     """The one that was replaced goes on, and its successor waits for a moment, wherever it is."""
-    loop = scene.world.loop
+    loop = scene.simulation.loop
     loop.go_on(worker.process)
     loop.stop_process(successor.process)
-    with loop.within(loop.world):
+    with loop.within(loop.environment):
         loop.call_later(scene.random.random() ** 2, loop.go_on, successor.process)
 
 
@@ -163,7 +163,7 @@ async def cut(scene: Scene) -> None:
 
 async def trouble(scene: Scene) -> None:
     """Requests and answers are lost or late."""
-    network = scene.world.brokers.network
+    network = scene.simulation.brokers.network
     scene.injected["lost and late messages"] += 1
     network.trouble = scene.random.choice([0.01, 0.05, 0.2])
     await scene.wait(5)
@@ -172,7 +172,7 @@ async def trouble(scene: Scene) -> None:
 
 async def leader_away(scene: Scene) -> None:
     """Partitions of one topic have no leader for a while, and what lies between two steps of a turn takes seconds."""
-    topics = scene.world.topics
+    topics = scene.simulation.topics
     topic = scene.random.choice([topics.changelog, topics.changelog, *(spec.name for spec in topics.specs())])
     with scene.without_leader(topic):
         await scene.wait(1)
@@ -183,7 +183,7 @@ async def leader_away(scene: Scene) -> None:
 
 async def slowness(scene: Scene) -> None:
     """Some answers take far longer than others, so that they come in another order."""
-    network = scene.world.brokers.network
+    network = scene.simulation.brokers.network
     scene.injected["slow messages"] += 1
     network.slow = scene.random.choice([0.05, 0.3])
     await scene.wait(6)
@@ -192,11 +192,11 @@ async def slowness(scene: Scene) -> None:
 
 async def rebalance(scene: Scene) -> None:
     """The group divides the partitions anew, up to five times in a row; sometimes take-overs last longer than that."""
-    topics, slow = scene.world.topics, scene.random.random() < 0.5
+    topics, slow = scene.simulation.topics, scene.random.random() < 0.5
     with scene.without_leader(scene.random.choice([topics.changelog, topics.breaches])) if slow else nullcontext():
         for _ in range(scene.random.randint(1, 5)):
             scene.injected["rebalance"] += 1
-            scene.world.group.rebalance(scene.world.loop.time())
+            scene.simulation.group.rebalance(scene.simulation.loop.time())
             await scene.wait(scene.random.choice([0.2, 3.0]))
 
 
@@ -257,7 +257,7 @@ async def rebalance_in_a_batch(scene: Scene) -> None:
 
     await scene.until(in_a_batch, 2, 0.01)
     scene.injected["rebalance"] += 1
-    scene.world.group.rebalance(scene.world.loop.time())
+    scene.simulation.group.rebalance(scene.simulation.loop.time())
 
 
 Nemesis = Callable[[Scene], Awaitable[None]]
