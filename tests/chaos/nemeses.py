@@ -1,4 +1,4 @@
-"""What is done to a run, one function a kind of fault. Each decides by the run's random numbers, and ends when its fault is over.
+"""The faults of a run, one function a kind. Each decides by the run's random numbers, and ends when its fault is over.
 
 None waits until the workers have recovered: the next fault may well hit them before that.
 """

@@ -18,7 +18,7 @@ from stream.sla.ticket.escalation_state import EscalationPhase
 from stream.sla.ticket.listing import UNMATCHED, lists_of, lists_of_summary
 from tests.examples import examples
 from tests.properties.consumer import Consumer
-from tests.properties.worlds import EVENTS, POLICY_SETS, START
+from tests.properties.strategies import EVENTS, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 
 if TYPE_CHECKING:

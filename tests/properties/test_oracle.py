@@ -14,7 +14,7 @@ from tests.oracle.hours import OpenMinutes
 from tests.oracle.oracle import oracle
 from tests.oracle.promised import Expected
 from tests.oracle.scenes import SLOW, Scene, reopened, scene, smallest
-from tests.properties.edits import Deployed, World, deployed
+from tests.properties.edits import Deployed, PolicyFiles, deployed
 from tests.properties.invariants import play
 from tests.unit.sla.given import MINUTE
 
@@ -66,9 +66,9 @@ def test_the_engine_emits_what_the_oracle_emits_where_a_priority_changes_around_
 HOURS: dict[str, OpenMinutes] = {}
 
 
-def hours_of(world: World) -> dict[str, OpenMinutes]:
-    """The slow calendars of a world; equal ones are one, because each remembers its days."""
-    return {name: HOURS.setdefault(repr(data), OpenMinutes(data)) for name, data in world.calendars.items()}
+def hours_of(files: PolicyFiles) -> dict[str, OpenMinutes]:
+    """The slow calendars of the policy files; equal ones are one, because each remembers its days."""
+    return {name: HOURS.setdefault(repr(data), OpenMinutes(data)) for name, data in files.calendars.items()}
 
 
 def changes(one: Deployed) -> list[Change]:
@@ -76,7 +76,7 @@ def changes(one: Deployed) -> list[Change]:
     found: list[Change] = []
     for deploy in one.deploys:
         found = [change for change in found if change.minute * MINUTE < deploy.holds_from]
-        found.append(Change(deploy.holds_from // MINUTE, deploy.world.policies, hours_of(deploy.world)))
+        found.append(Change(deploy.holds_from // MINUTE, deploy.files.policies, hours_of(deploy.files)))
     return found
 
 

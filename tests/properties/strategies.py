@@ -1,4 +1,4 @@
-"""Random policies, calendars and histories of one ticket."""
+"""Strategies of Hypothesis for policies, calendars and histories of one ticket."""
 
 from __future__ import annotations
 
