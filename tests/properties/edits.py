@@ -1,6 +1,6 @@
 """Random edits of policies and calendars, as people make them to a file: what a deployment changes.
 
-A set of policies is a function of a seed, as scenes of the oracle are. An edit gives another set that the check would
+A set of policies is a function of a seed, as scenarios of the oracle are. An edit gives another set that the check would
 accept as far as names go: a ladder stands on a commitment that there is, and nothing has two names.
 """
 
@@ -29,7 +29,7 @@ from stream.sla.policy.policy import (
 )
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.policy.timeline import Deployments
-from tests.oracle.scenes import CALENDARS, DELAYS, FAST, GOLD, OUT_OF_HOURS, P1, P2, Scene, read, scene
+from tests.oracle.scenarios import CALENDARS, DELAYS, FAST, GOLD, OUT_OF_HOURS, P1, P2, Scenario, read, scenario
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
 
 if TYPE_CHECKING:
@@ -540,7 +540,7 @@ def _replaced(files: PolicyFiles, place: int, policy: Policy) -> PolicyFiles:
 
 
 class Deploy(NamedTuple):
-    """One deployment of a scene: the newest of its log when it becomes known. Instants are epoch microseconds."""
+    """One deployment of a scenario: the newest of its log when it becomes known. Instants are epoch microseconds."""
 
     at: int
     """When it is made, and where it is an ordinary one the instant from which it holds."""
@@ -558,8 +558,8 @@ class Deployed(NamedTuple):
 
 
 def deployed(seed: int, *, backwards: bool = False) -> Deployed:
-    """A scene with up to three deployments. ``backwards``: some of them undo or rejudge."""
-    found = scene(seed)
+    """A scenario with up to three deployments. ``backwards``: some of them undo or rejudge."""
+    found = scenario(seed)
     random = Random(seed)
     start = found.events[0].at
     first = PolicyFiles(tuple(map(_with_rows, found.policies)), CALENDARS)
@@ -583,7 +583,7 @@ def deployed(seed: int, *, backwards: bool = False) -> Deployed:
 
 
 def _more_events(random: Random, files: PolicyFiles, start: int) -> list[Event]:
-    """Extensions and escalations, which few scenes have where they mean something."""
+    """Extensions and escalations, which few scenarios have where they mean something."""
     names = [one.name for policy in files.policies for one in policy.commitments]
     events: list[Event] = []
     for number in range(random.choice([0, 1, 2, 4])):
@@ -595,7 +595,7 @@ def _more_events(random: Random, files: PolicyFiles, start: int) -> list[Event]:
     return events
 
 
-def _instants(files: PolicyFiles, found: Scene) -> list[int]:
+def _instants(files: PolicyFiles, found: Scenario) -> list[int]:
     """When something happens to the ticket or becomes true of it: then a deployment is the most delicate."""
     engine, state = Engine(files.policy_set()), None
     effects: list[Effect] = []

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SEEDS = st.integers(0, 2**32)
 GENERATE = (Phase.explicit, Phase.generate)
-"""A scene is a function of its seed: there is nothing that could be made smaller."""
+"""A scenario is a function of its seed: there is nothing that could be made smaller."""
 LATENESS = Lateness(late_after=20 * MINUTE, settling=2 * HOUR)
 Fact = tuple[str, int, int | None, str]
 

@@ -13,7 +13,7 @@ from tests.oracle.changing import Change
 from tests.oracle.hours import OpenMinutes
 from tests.oracle.oracle import oracle
 from tests.oracle.promised import Expected
-from tests.oracle.scenes import SLOW, Scene, reopened, scene, smallest
+from tests.oracle.scenarios import SLOW, Scenario, reopened, scenario, smallest
 from tests.properties.edits import Deployed, PolicyFiles, deployed
 from tests.properties.invariants import play
 from tests.unit.sla.given import MINUTE
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from stream.sla.ticket.state import State
 
 
-def engine(scene: Scene) -> set[Expected]:
+def engine(scenario: Scenario) -> set[Expected]:
     """What the engine emits when it gets the events in order and time then passes."""
-    engine = Engine(scene.policy_set())
+    engine = Engine(scenario.policy_set())
     state: State | None = None
     emitted: list[Effect] = []
-    for event in sorted(scene.events, key=lambda event: event.key):
+    for event in sorted(scenario.events, key=lambda event: event.key):
         step = engine.apply(state, "T", event, event.at)
         state = step.state
         emitted += step.effects
     assert state is not None
-    emitted += engine.wake(state, scene.until).effects
+    emitted += engine.wake(state, scenario.until).effects
     return {
         Expected(
             e.ladder or e.commitment, e.kind, e.level, e.cycle, e.at, e.due_at, e.escalation_kind or "", e.assign_to, e.page
@@ -42,14 +42,14 @@ def engine(scene: Scene) -> set[Expected]:
     }
 
 
-def agree(scene: Scene) -> bool:
-    return engine(scene) == oracle(scene.policies, SLOW, scene.events, scene.until)
+def agree(scenario: Scenario) -> bool:
+    return engine(scenario) == oracle(scenario.policies, SLOW, scenario.events, scenario.until)
 
 
 @settings(max_examples=examples(80), deadline=None, phases=[Phase.explicit, Phase.generate], database=None)
 @given(st.integers(0, 2**32))
 def test_the_engine_emits_what_the_oracle_emits(seed: int) -> None:
-    found = scene(seed)
+    found = scenario(seed)
     if not agree(found):
         found = smallest(found, lambda one: not agree(one))
     assert engine(found) == oracle(found.policies, SLOW, found.events, found.until), found
@@ -72,7 +72,7 @@ def hours_of(files: PolicyFiles) -> dict[str, OpenMinutes]:
 
 
 def changes(one: Deployed) -> list[Change]:
-    """The timeline of a scene: what holds from an instant takes the place of what held from it on."""
+    """The timeline of a scenario: what holds from an instant takes the place of what held from it on."""
     found: list[Change] = []
     for deploy in one.deploys:
         found = [change for change in found if change.minute * MINUTE < deploy.holds_from]

@@ -30,7 +30,7 @@ from tests.simulation.feed import SOURCE, Feed
 from tests.simulation.helpdesk import Helpdesk, may_be_published
 from tests.simulation.log import Log
 from tests.simulation.loop import Loop, StuckError
-from tests.simulation.nemeses import KINDS, Nemesis, Scene
+from tests.simulation.nemeses import KINDS, FaultInjector, Nemesis
 from tests.simulation.network import Network
 from tests.simulation.worker import Simulation
 
@@ -170,15 +170,15 @@ class _Run:
         watching = loop.spawn(loop.environment, self._watch())
         publishing = loop.spawn(loop.environment, self._helpdesk.follow(self._workload.feed))
         standing = loop.spawn(loop.environment, self._feed.stand()) if self._watched else None
-        scene = Scene(self._random, self.cluster, self._helpdesk, self.injected)
+        injector = FaultInjector(self._random, self.cluster, self._helpdesk, self.injected)
         ends = self._workload.minutes * MINUTE / SPEED / 1e6
-        deploying = loop.spawn(loop.environment, self._deployer.work(scene, ends))
+        deploying = loop.spawn(loop.environment, self._deployer.work(injector, ends))
         await asyncio.gather(
-            *(loop.spawn(loop.environment, self._haunt(scene, ends)) for _ in range(self._random.choice([1, 2, 3])))
+            *(loop.spawn(loop.environment, self._haunt(injector, ends)) for _ in range(self._random.choice([1, 2, 3])))
         )
         await deploying
         await publishing
-        await self._deployer.deploy_last(scene)
+        await self._deployer.deploy_last(injector)
         self._heal()
         await self._until(self._processed, "all input is processed and committed")
         await self._until(lambda: self.simulation.deployments.last.at < self._helpdesk.minute(), "the last deployment holds")
@@ -207,10 +207,10 @@ class _Run:
             self.simulation.group.look(self.simulation.loop.time())
             await asyncio.sleep(0.25)
 
-    async def _haunt(self, scene: Scene, ends: float) -> None:
+    async def _haunt(self, injector: FaultInjector, ends: float) -> None:
         while self.simulation.loop.time() < ends:
-            await self._random.choice(self._kinds)(scene)
-            await scene.wait(1.5)
+            await self._random.choice(self._kinds)(injector)
+            await injector.wait(1.5)
 
     def _heal(self) -> None:
         self.simulation.brokers.network.heal()
