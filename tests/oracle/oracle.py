@@ -90,7 +90,7 @@ Ladders
 30. Each effect of a ladder names its kind. What raises or repeats a level, or brings it back, names the team that the
     level chooses for the fields at that time: those after the event, but for a reopening those before it, as in 13.
 
-Policies that change on the way
+Deployments
 31. A set takes the place of another at the first instant of a minute: before the events of that minute, and before what time
     makes true in it. What a minute before it made true stays. A set from before the first event is there from the beginning.
 32. A set has, besides its own policies, the versions of these that the set before had and it has not. ``was`` gives a thing
@@ -142,20 +142,20 @@ from __future__ import annotations
 from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
-from tests.oracle.asked import Record, in_turn, turns
-from tests.oracle.changing import Change, Changing, Names, joined, know_former, rows_of
-from tests.oracle.dated import in_time, starts_now
-from tests.oracle.escalating import Escalating
-from tests.oracle.keeping import Keeping
-from tests.oracle.promised import MINUTE, Expected, Story, Watch
+from tests.oracle.commitments import CommitmentRules
+from tests.oracle.deployments import Deployment, DeploymentRules, Names, joined, know_former, rows_of
+from tests.oracle.escalations import EscalationRules
+from tests.oracle.signals import Record, in_turn, turns
+from tests.oracle.start_dates import in_time, starts_now
+from tests.oracle.ticket import MINUTE, Expected, Story, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from stream.sla.events import Event
     from stream.sla.policy.policy import Policy
-    from tests.oracle.asked import Fields
     from tests.oracle.hours import OpenMinutes
+    from tests.oracle.signals import Fields
 
 
 def oracle(
@@ -163,15 +163,15 @@ def oracle(
     hours: Mapping[str, OpenMinutes],
     events: Iterable[Event],
     until: int,
-    changes: Sequence[Change] = (),
+    deployments: Sequence[Deployment] = (),
 ) -> set[Expected]:
     """All effects of one ticket that must be emitted by the instant ``until`` (epoch microseconds).
 
-    ``changes``: sets that take the place of the first, in the order of their minutes.
+    ``deployments``: sets that take the place of the first, in the order of their minutes.
 
     ``hours``: the calendars that the policies name. Raises ValueError where an instant or a length is no whole minute.
     """
-    return story_of(policies, hours, events, until, changes).emitted
+    return story_of(policies, hours, events, until, deployments).emitted
 
 
 def story_of(
@@ -179,7 +179,7 @@ def story_of(
     hours: Mapping[str, OpenMinutes],
     events: Iterable[Event],
     until: int,
-    changes: Sequence[Change] = (),
+    deployments: Sequence[Deployment] = (),
 ) -> Story:
     """The whole story up to then: its effects, and how every promise and its stopwatch stand."""
     unique: dict[tuple[str, str, int], Event] = {}
@@ -193,10 +193,10 @@ def story_of(
     at_minute: dict[int, list[Event]] = {}
     for event in ordered:
         at_minute.setdefault(event.at // MINUTE, []).append(event)
-    ahead, names = list(changes), []
+    ahead, names = list(deployments), []
     while ahead and ahead[0].minute <= ordered[0].at // MINUTE:
-        change = ahead.pop(0)
-        policies, hours = joined(policies, change.policies), {**hours, **change.hours}
+        deployment = ahead.pop(0)
+        policies, hours = joined(policies, deployment.policies), {**hours, **deployment.hours}
         names.append((Names(policies), policies))
     ticket = _Ticket(policies, {name: hours[name] for name in sorted(_calendars(policies))})
     for known, of in names:
@@ -204,9 +204,9 @@ def story_of(
     for minute in range(ordered[0].at // MINUTE, max(-(-until // MINUTE), ordered[-1].at // MINUTE + 1)):
         ticket.story.now = minute
         if minute * MINUTE <= until:
-            ticket.commitments.look_before()
+            ticket.commitment_rules.look_before()
         while ahead and ahead[0].minute <= minute and minute * MINUTE < until:
-            ticket.rows = ticket.changing.change(ahead.pop(0), ticket.rows, ordered)
+            ticket.rows = ticket.deployment_rules.deploy(ahead.pop(0), ticket.rows, ordered)
         for event in at_minute.get(minute, ()):
             ticket.receive(event)
         if minute * MINUTE < until:
@@ -215,7 +215,7 @@ def story_of(
         ticket.pass_by()
     ticket.story.now += 1
     if ticket.story.now * MINUTE <= until:
-        ticket.commitments.look_before()
+        ticket.commitment_rules.look_before()
     return ticket.story
 
 
@@ -231,9 +231,9 @@ class _Ticket:
         self.story = Story(policies, hours)
         self.rows = rows_of(policies)
         self.story.watches = {name: Watch(hours) for name in self.rows}
-        self.commitments = Keeping(self.story)
-        self.ladders = Escalating(self.story)
-        self.changing = Changing(self.commitments, self.ladders, self.record)
+        self.commitment_rules = CommitmentRules(self.story)
+        self.escalation_rules = EscalationRules(self.story)
+        self.deployment_rules = DeploymentRules(self.commitment_rules, self.escalation_rules, self.record)
 
     def receive(self, event: Event) -> None:
         before = self.record.fields
@@ -244,16 +244,16 @@ class _Ticket:
             for move in in_time(metric, watch, given, self.record.fields, self.story.now):
                 self._move(name, watch, move, before)
         if event.type == "extension.granted":
-            self.commitments.extend(event, before)
+            self.commitment_rules.extend(event, before)
         elif event.type.startswith("escalation."):
-            self.ladders.receive(event, before)
-        self.commitments.lay(self.record.fields)
-        self.ladders.lay(self.record.fields, before)
+            self.escalation_rules.receive(event, before)
+        self.commitment_rules.lay(self.record.fields)
+        self.escalation_rules.lay(self.record.fields, before)
 
     def look(self) -> None:
         """What time alone makes true at this instant."""
-        self.commitments.look()
-        while self.ladders.look():
+        self.commitment_rules.look()
+        while self.escalation_rules.look():
             pass
 
     def look_at_dates(self) -> None:
@@ -263,8 +263,8 @@ class _Ticket:
             for move in given:
                 self._move(name, watches[name], move, fields)
         if any(found.values()):
-            self.commitments.lay(fields)
-            self.ladders.lay(fields, fields)
+            self.commitment_rules.lay(fields)
+            self.escalation_rules.lay(fields, fields)
             self.look()
 
     def pass_by(self) -> None:
@@ -279,9 +279,9 @@ class _Ticket:
         if not ends:
             watch.take(move, self.story.now)
         if watch.cycle == cycle:
-            self.commitments.move(name, watch, move, before)
-            self.ladders.move(name, watch, move, before)
+            self.commitment_rules.move(name, watch, move, before)
+            self.escalation_rules.move(name, watch, move, before)
         elif cycle:
-            self.ladders.begin_cycle(name, watch, ladders, before)
+            self.escalation_rules.begin_cycle(name, watch, ladders, before)
         if ends:
             watch.take(move, self.story.now)

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from stream.sla.engine import Engine
 from tests.examples import examples
-from tests.oracle.changing import Change
+from tests.oracle.deployments import Deployment
 from tests.oracle.hours import OpenMinutes
 from tests.oracle.oracle import oracle
-from tests.oracle.promised import Expected
 from tests.oracle.scenarios import SLOW, Scenario, reopened, scenario, smallest
+from tests.oracle.ticket import Expected
 from tests.properties.edits import Deployed, PolicyFiles, deployed
 from tests.properties.invariants import play
 from tests.unit.sla.given import MINUTE
@@ -71,12 +71,12 @@ def hours_of(files: PolicyFiles) -> dict[str, OpenMinutes]:
     return {name: HOURS.setdefault(repr(data), OpenMinutes(data)) for name, data in files.calendars.items()}
 
 
-def changes(one: Deployed) -> list[Change]:
+def deployments_of(one: Deployed) -> list[Deployment]:
     """The timeline of a scenario: what holds from an instant takes the place of what held from it on."""
-    found: list[Change] = []
+    found: list[Deployment] = []
     for deploy in one.deploys:
-        found = [change for change in found if change.minute * MINUTE < deploy.holds_from]
-        found.append(Change(deploy.holds_from // MINUTE, deploy.files.policies, hours_of(deploy.files)))
+        found = [deployment for deployment in found if deployment.minute * MINUTE < deploy.holds_from]
+        found.append(Deployment(deploy.holds_from // MINUTE, deploy.files.policies, hours_of(deploy.files)))
     return found
 
 
@@ -95,6 +95,6 @@ def engine_with_deployments(one: Deployed) -> set[Expected]:
 @given(st.integers(0, 2**32))
 def test_the_engine_emits_what_the_oracle_emits_while_policies_change(seed: int) -> None:
     one = deployed(seed)
-    expected = oracle(one.first.policies, hours_of(one.first), one.events, one.until, changes(one))
+    expected = oracle(one.first.policies, hours_of(one.first), one.events, one.until, deployments_of(one))
 
     assert engine_with_deployments(one) == expected, one

@@ -1,5 +1,5 @@
-"""The turn of events, conditions answered as they read, the fields of a ticket after an event, and what an event does to a
-metric's stopwatch."""
+"""The order of events, conditions answered as they read, the fields of a ticket after an event, and the signals that the event
+gives to the stopwatch of a metric."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies that change on the way: rules 31 to 40 of ``tests.oracle.oracle``."""
+"""Deployments: rules 31 to 40 of ``tests.oracle.oracle``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from stream.sla.events import Event
-from tests.oracle.asked import Fields, Record, moves, turns
-from tests.oracle.dated import in_time, starts_now
-from tests.oracle.promised import (
+from tests.oracle.signals import Fields, Record, moves, turns
+from tests.oracle.start_dates import in_time, starts_now
+from tests.oracle.ticket import (
     MINUTE,
     WALL,
     WALL_PAUSES,
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
     from stream.sla.policy.metric import Metric
     from stream.sla.policy.policy import Policy
-    from tests.oracle.escalating import Escalating
+    from tests.oracle.commitments import CommitmentRules
+    from tests.oracle.escalations import EscalationRules
     from tests.oracle.hours import OpenMinutes
-    from tests.oracle.keeping import Keeping
 
 _ENDS = ("stop", "restart", "cancel")
 
 
-class Change(NamedTuple):
+class Deployment(NamedTuple):
     """A whole set of policies and calendars, and the minute from which it holds."""
 
     minute: int
@@ -139,14 +139,14 @@ def know_former(story: Story, names: Names, policies: Sequence[Policy]) -> None:
     story.former_levels = {key: new for key, new in levels.items() if key not in used}
 
 
-class Changing:
+class DeploymentRules:
     """Puts another set in force on a ticket."""
 
-    def __init__(self, keeping: Keeping, escalating: Escalating, record: Record) -> None:
-        self.keeping, self.escalating, self.record = keeping, escalating, record
-        self.story = keeping.story
+    def __init__(self, commitment_rules: CommitmentRules, escalation_rules: EscalationRules, record: Record) -> None:
+        self.commitment_rules, self.escalation_rules, self.record = commitment_rules, escalation_rules, record
+        self.story = commitment_rules.story
 
-    def change(self, to: Change, rows: dict[str, Metric], events: Sequence[Event]) -> dict[str, Metric]:
+    def deploy(self, to: Deployment, rows: dict[str, Metric], events: Sequence[Event]) -> dict[str, Metric]:
         """Returns the rows that are kept from now on."""
         story = self.story
         fields: Fields = {name: value for name, value in self.record.fields.items() if name != "@begun"}
@@ -161,7 +161,9 @@ class Changing:
         self._rename(policies, names, fields)
         know_former(story, names, policies)
         ladders_before = self._ladders_before(earlier, names, fields)
-        granted = {name: self.keeping.without_extension(one) for name, one in story.commitments.items() if one.extension}
+        granted = {
+            name: self.commitment_rules.without_extension(one) for name, one in story.commitments.items() if one.extension
+        }
         old_hours = story.hours
         story.policies, story.hours = policies, {**old_hours, **to.hours}
         for row in new_rows.keys() - rows.keys() - goes_on.keys():
@@ -187,7 +189,8 @@ class Changing:
             for ladder in p.ladders
             if ((p.name, ladder.commitment) in on_row if ladder.metric is None else ladder.metric.name == row)
         }
-        escalating = {n for n, one in self.escalating.escalations.items() if self._new_ladder(names, one, n) in laddered}
+        escalations = self.escalation_rules.escalations
+        affected_ladders = {name for name, one in escalations.items() if self._new_ladder(names, one, name) in laddered}
         asked = Event(story.now * MINUTE, "", "", "")  # type: ignore[arg-type]
         given = moves(metric, watch.phase, asked, fields) if watch.phase in ("idle", "running", "paused") else []
         given = in_time(metric, watch, given, fields, story.now)
@@ -196,17 +199,17 @@ class Changing:
             if move not in _ENDS:
                 watch.take(move, story.now)
             if known and move != "start":
-                self.keeping.move(old_row, watch, move, fields, taken)
-                self.escalating.move(old_row, watch, move, fields, escalating)
+                self.commitment_rules.move(old_row, watch, move, fields, taken)
+                self.escalation_rules.move(old_row, watch, move, fields, affected_ladders)
             if move in _ENDS:
                 watch.take(move, story.now)
         for name in taken:
             one = story.commitments[name]
             if one.metric == old_row:
                 one.offer = replace(one.offer, commitment=replace(one.offer.commitment, metric=metric))
-        for name in escalating:
-            if self.escalating.escalations[name].metric == old_row:
-                self.escalating.escalations[name].metric = row
+        for name in affected_ladders:
+            if escalations[name].metric == old_row:
+                escalations[name].metric = row
         story.watches[row] = watch
 
     def _new_name(self, names: Names, one: ResolvedCommitment, name: str) -> str:
@@ -226,7 +229,7 @@ class Changing:
                 story.commitments[new] = story.commitments.pop(name)
                 if one.verdict != "pending":
                     one.offer = replace(one.offer, commitment=replace(one.offer.commitment, name=new))
-        for name, high in list(self.escalating.escalations.items()):
+        for name, high in list(self.escalation_rules.escalations.items()):
             high.policy = names.policy(high.policy)
             new = names.ladder(high.policy, name)
             chosen = first_applying(policies, fields, story.watches[high.metric].began)
@@ -235,13 +238,13 @@ class Changing:
             high.raised = [
                 level if level in kept else names.levels.get((high.policy, new, level), level) for level in high.raised
             ]
-            if new != name and new not in self.escalating.escalations and name not in ladders:
-                self.escalating.escalations[new] = self.escalating.escalations.pop(name)
-                self.escalating.resolved_ladder[new] = self.escalating.resolved_ladder.pop(name)
+            if new != name and new not in self.escalation_rules.escalations and name not in ladders:
+                self.escalation_rules.escalations[new] = self.escalation_rules.escalations.pop(name)
+                self.escalation_rules.resolved_ladder[new] = self.escalation_rules.resolved_ladder.pop(name)
 
     def _ladders_before(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, ResolvedLadder]:
         found = {}
-        for name, high in self.escalating.escalations.items():
+        for name, high in self.escalation_rules.escalations.items():
             ladders = offered(earlier, fields, self.story.watches[high.metric].began, self.story.hours)[1]
             for old, resolved_ladder in ladders.items():
                 if name in (names.ladder(names.policy(resolved_ladder.policy), old), old):
@@ -260,49 +263,49 @@ class Changing:
                 if one is not None and one.verdict == "pending":
                     self._carry(one, offer, watch, (granted.get(name), old_hours))
                 else:
-                    self.keeping.begin(name, offer, watch, deployed=True)
+                    self.commitment_rules.begin(name, offer, watch, deployed=True)
         for name, one in story.commitments.items():
             if one.verdict == "pending" and story.watches[one.metric].on and name not in applicable:
                 one.verdict = "cancelled"
-                self.keeping.emit(one, "cancelled")
+                self.commitment_rules.emit(one, "cancelled")
 
     def _carry(
         self, one: ResolvedCommitment, offer: Offer, watch: Watch, granted: tuple[int | None, Mapping[str, OpenMinutes]]
     ) -> None:
-        keeping, old = self.keeping, one.offer
+        commitment_rules, old = self.commitment_rules, one.offer
         before = (one.due, one.target, one.by_days, _way(one.clock), _named(old))
         renamed = old.commitment.name != offer.commitment.name
         one.policy = offer.policy.name
         if one.unjudged:
             one.offer, one.cycle = offer, watch.cycle
         else:
-            keeping.aim_at(one, offer, watch, granted)
+            commitment_rules.aim_at(one, offer, watch, granted)
         if (one.due, one.target, one.by_days, _way(one.clock), _named(offer)) == before and not renamed:
             return
-        keeping.warn_anew(one, watch)
-        keeping.emit(one, "retargeted")
-        if keeping.is_past(one):
-            keeping.breach(one)
+        commitment_rules.warn_anew(one, watch)
+        commitment_rules.emit(one, "retargeted")
+        if commitment_rules.is_past(one):
+            commitment_rules.breach(one)
 
     def _waiting(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, list[str]]:
         """By the present names of ladders, levels that are past by the set before and wait for an open minute."""
         found = {}
-        for name, high in self.escalating.escalations.items():
+        for name, high in self.escalation_rules.escalations.items():
             watch = self.story.watches[high.metric]
             resolved_ladder = offered(earlier, fields, watch.began, self.story.hours)[1].get(name)
             if resolved_ladder is not None and watch.on:
                 policy = names.policy(resolved_ladder.policy)
                 ladder = names.ladder(policy, name)
-                levels = self.escalating.waiting(name, resolved_ladder)
+                levels = self.escalation_rules.waiting(name, resolved_ladder)
                 found[ladder] = [names.levels.get((policy, ladder, level), level) for level in levels]
         return found
 
     def _lay_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, list[str]]) -> None:
-        story, escalating, applicable = self.story, self.escalating, set()
+        story, escalation_rules, applicable = self.story, self.escalation_rules, set()
         for metric, watch in story.watches.items():
             for name, resolved_ladder in story.offered(metric, fields)[1].items() if watch.on else ():
                 applicable.add(name)
-                high = escalating.escalations.get(name)
+                high = escalation_rules.escalations.get(name)
                 elsewhere = high is not None and high.metric != metric and story.watches[high.metric].on
                 if high and elsewhere and name in story.offered(high.metric, fields)[1]:
                     continue
@@ -310,14 +313,14 @@ class Changing:
                     its = story.watches[high.metric]
                     if its.on and its.cycle == high.cycle:
                         high.metric, high.cycle = metric, watch.cycle
-                escalating.apply_one(name, resolved_ladder, metric, watch)
-                escalating.raise_highest(name, resolved_ladder, waiting.get(name, []))
-        for name, high in escalating.escalations.items():
+                escalation_rules.apply_one(name, resolved_ladder, metric, watch)
+                escalation_rules.raise_highest(name, resolved_ladder, waiting.get(name, []))
+        for name, high in escalation_rules.escalations.items():
             applies = story.offered(high.metric, fields)[1].get(name)
             gone = high.state == "monitoring" and applies is None
             if (story.watches[high.metric].on or gone) and name not in applicable and name in before:
-                escalating.release(before[name].ladder.name, high, before[name], "withdrawn")
-            escalating.resolved_ladder[name] = applies
+                escalation_rules.release(before[name].ladder.name, high, before[name], "withdrawn")
+            escalation_rules.resolved_ladder[name] = applies
 
 
 def _named(offer: Offer) -> tuple[str, int, str, str]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.oracle.hours import later
-from tests.oracle.promised import EscalationState, ResolvedLadder, Story, Watch, reached
+from tests.oracle.ticket import EscalationState, ResolvedLadder, Story, Watch, reached
 
 if TYPE_CHECKING:
     from stream.sla.calendar.duration import Duration
     from stream.sla.events import Event
     from stream.sla.policy.policy import Level
-    from tests.oracle.asked import Fields
+    from tests.oracle.signals import Fields
 
 _HANDS_OVER = ("raised", "repeated", "recurred")
 _ACTIVE = ("active", "acknowledged", "monitoring")
 
 
-class Escalating:
+class EscalationRules:
     def __init__(self, story: Story) -> None:
         self.story = story
         self.escalations: dict[str, EscalationState] = {}

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 from stream.sla.events import Event
 from stream.sla.policy.metric import Again
-from tests.oracle.asked import Fields, Record, holds
+from tests.oracle.signals import Fields, Record, holds
 
 if TYPE_CHECKING:
     from stream.sla.policy.metric import Metric
-    from tests.oracle.promised import Watch
+    from tests.oracle.ticket import Watch
 
 _NOTHING = Event(0, "", "", "")  # type: ignore[arg-type]
 _START = datetime(1970, 1, 1, tzinfo=UTC)

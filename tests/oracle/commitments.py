@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 from stream.sla.policy.policy import OnChange
 from tests.oracle.hours import length
-from tests.oracle.promised import WALL, WALL_PAUSES, Offer, ResolvedCommitment, Story, Watch, clocks_of, offered, reached
+from tests.oracle.ticket import WALL, WALL_PAUSES, Offer, ResolvedCommitment, Story, Watch, clocks_of, offered, reached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.sla.events import Event
-    from tests.oracle.asked import Fields
     from tests.oracle.hours import OpenMinutes
+    from tests.oracle.signals import Fields
 
 _REOPENED = {"late": "breached", "met": "pending", "measured": "pending"}
 _MAY_BEGIN = ("cancelled", "halted", "met", "measured")
 
 
-class Keeping:
+class CommitmentRules:
     def __init__(self, story: Story) -> None:
         self.story = story
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream.sla.events import Event
 from stream.sla.policy.policy import Choice, Commitment, Ladder, Level, Policy, Threshold, ThresholdKind
-from tests.oracle.asked import Fields, holds
 from tests.oracle.hours import NEVER, OpenMinutes, delay_end, length, whole
+from tests.oracle.signals import Fields, holds
 from tests.properties.slow_calendar import DAY
 
 if TYPE_CHECKING:
