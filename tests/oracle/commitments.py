@@ -41,10 +41,10 @@ class CommitmentRules:
                     self._change(resolved, offers[name], watch, same=True)
                     self._measure_anew(resolved, watch)
             if resolved.verdict == "pending":
-                self._aim(resolved, watch)
+                self._set_due(resolved, watch)
                 self.emit(resolved, "paused" if move == "pause" else "resumed")
 
-    def look_before(self) -> None:
+    def breach_before_events(self) -> None:
         """What is reached before anything happens in this minute, where reached is breached: rule 17."""
         for resolved in self.story.commitments.values():
             watch = self.story.watches[resolved.metric]
@@ -53,7 +53,7 @@ class CommitmentRules:
             if self._has_passed(resolved, watch):
                 self.breach(resolved)
 
-    def look(self) -> None:
+    def emit_due(self) -> None:
         for resolved in self.story.commitments.values():
             watch = self.story.watches[resolved.metric]
             if resolved.verdict != "pending" or not watch.on:
@@ -100,8 +100,8 @@ class CommitmentRules:
         self.warn_anew(resolved, watch)
         self.emit(resolved, "retargeted")
 
-    def lay(self, fields: Fields) -> None:
-        """Begin, change and cancel promises, so that those of the fields lie over every stopwatch that is on."""
+    def apply_commitments(self, fields: Fields) -> None:
+        """Begin, change and cancel commitments, so that those of the fields apply on every stopwatch that is on."""
         applicable = set()
         for metric, watch in self.story.watches.items():
             for name, offer in (self.story.offered(metric, fields)[0] if watch.on else {}).items():
@@ -109,13 +109,13 @@ class CommitmentRules:
                 resolved = self.story.commitments.get(name)
                 elsewhere = resolved is not None and resolved.metric != metric and self.story.watches[resolved.metric].on
                 if not (resolved and elsewhere and name in self.story.offered(resolved.metric, fields)[0]):
-                    self._lay(name, offer, watch)
+                    self._apply_commitment(name, offer, watch)
         for name, resolved in self.story.commitments.items():
             if resolved.verdict == "pending" and self.story.watches[resolved.metric].on and name not in applicable:
                 resolved.verdict = "cancelled"
                 self.emit(resolved, "cancelled")
 
-    def _lay(self, name: str, offer: Offer, watch: Watch) -> None:
+    def _apply_commitment(self, name: str, offer: Offer, watch: Watch) -> None:
         resolved = self.story.commitments.get(name)
         if resolved is not None and resolved.verdict == "pending":
             same = resolved.metric == offer.commitment.metric.name and resolved.cycle == watch.cycle
@@ -131,7 +131,7 @@ class CommitmentRules:
             return
         resolved = self.story.commitments[name] = ResolvedCommitment(offer, watch.cycle, policy=offer.policy.name)
         self._set_target(resolved, offer, watch)
-        self._aim(resolved, watch)
+        self._set_due(resolved, watch)
         if deployed and self.is_past(resolved):
             resolved.target, resolved.due, resolved.unjudged = None, None, True
         self.emit(resolved, "started")
@@ -145,7 +145,7 @@ class CommitmentRules:
             return
         resolved.unjudged = False
         granted = (self.without_extension(resolved), self.story.hours) if resolved.extension else (None, self.story.hours)
-        self.aim_at(resolved, offer, watch, granted)
+        self.retarget(resolved, offer, watch, granted)
         another_policy = (old.policy.name, old.policy.version) != (offer.policy.name, offer.policy.version)
         another_target = (resolved.target, resolved.not_before, resolved.by_days) != target
         another_target |= resolved.target is not None and resolved.clock != clock
@@ -163,7 +163,7 @@ class CommitmentRules:
         self.warn_anew(resolved, watch)
         self.emit(resolved, "retargeted")
 
-    def aim_at(
+    def retarget(
         self, resolved: ResolvedCommitment, offer: Offer, watch: Watch, granted: tuple[int | None, Mapping[str, OpenMinutes]]
     ) -> None:
         """Take what is promised now. ``granted``: the deadline without the extension, and the calendars it was on."""
@@ -179,7 +179,7 @@ class CommitmentRules:
                 moved = old_hours[clock.removesuffix(WALL_PAUSES)].add(start, resolved.extension)
                 resolved.extension = resolved.extension if moved is None else moved - start
         self._measure_anew(resolved, watch)
-        self._aim(resolved, watch)
+        self._set_due(resolved, watch)
 
     def without_extension(self, resolved: ResolvedCommitment) -> int | None:
         """The minute of the deadline if no extension had been granted; ``None`` if it is not in sight."""
@@ -204,7 +204,7 @@ class CommitmentRules:
             on_wall = WALL_PAUSES if offer.commitment.pause_time == "wall" else ""
             resolved.clock = offer.calendar + on_wall if business else WALL
 
-    def _aim(self, resolved: ResolvedCommitment, watch: Watch) -> None:
+    def _set_due(self, resolved: ResolvedCommitment, watch: Watch) -> None:
         """Rule 19: find the deadline in sight."""
         allowance = resolved.allowance
         resolved.due = (
@@ -222,7 +222,7 @@ class CommitmentRules:
 
     def warn_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:
         """Rule 20: of the warnings given, those stay given whose marks the new deadline leaves behind."""
-        self._aim(resolved, watch)
+        self._set_due(resolved, watch)
         calendar, now = resolved.offer.calendar, self.story.now
         given = [threshold for threshold in resolved.offer.thresholds if threshold.text in resolved.warned]
         resolved.warned = {threshold.text for threshold in given if reached(threshold, resolved, watch, calendar, now)}

@@ -170,8 +170,8 @@ class DeploymentRules:
             story.watches[row] = replayed(new_rows[row], story.hours, events, story.now)
         for watch in story.watches.values():
             watch.count_anew(story.hours)
-        self._lay(fields, granted, old_hours)
-        self._lay_ladders(fields, ladders_before, waiting)
+        self._apply_commitments(fields, granted, old_hours)
+        self._apply_ladders(fields, ladders_before, waiting)
         for row in story.watches.keys() - new_rows.keys():
             if story.watches[row].on:
                 story.watches[row].take("cancel", story.now)
@@ -251,7 +251,7 @@ class DeploymentRules:
                     found[name] = resolved_ladder
         return found
 
-    def _lay(self, fields: Fields, granted: dict[str, int | None], old_hours: Mapping[str, OpenMinutes]) -> None:
+    def _apply_commitments(self, fields: Fields, granted: dict[str, int | None], old_hours: Mapping[str, OpenMinutes]) -> None:
         story, applicable = self.story, set()
         for metric, watch in story.watches.items():
             for name, offer in (story.offered(metric, fields)[0] if watch.on else {}).items():
@@ -279,7 +279,7 @@ class DeploymentRules:
         if one.unjudged:
             one.offer, one.cycle = offer, watch.cycle
         else:
-            commitment_rules.aim_at(one, offer, watch, granted)
+            commitment_rules.retarget(one, offer, watch, granted)
         if (one.due, one.target, one.by_days, _way(one.clock), _named(offer)) == before and not renamed:
             return
         commitment_rules.warn_anew(one, watch)
@@ -300,7 +300,7 @@ class DeploymentRules:
                 found[ladder] = [names.levels.get((policy, ladder, level), level) for level in levels]
         return found
 
-    def _lay_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, list[str]]) -> None:
+    def _apply_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, list[str]]) -> None:
         story, escalation_rules, applicable = self.story, self.escalation_rules, set()
         for metric, watch in story.watches.items():
             for name, resolved_ladder in story.offered(metric, fields)[1].items() if watch.on else ():
@@ -313,7 +313,7 @@ class DeploymentRules:
                     its = story.watches[high.metric]
                     if its.on and its.cycle == high.cycle:
                         high.metric, high.cycle = metric, watch.cycle
-                escalation_rules.apply_one(name, resolved_ladder, metric, watch)
+                escalation_rules.apply_ladder(name, resolved_ladder, metric, watch)
                 escalation_rules.raise_highest(name, resolved_ladder, waiting.get(name, []))
         for name, high in escalation_rules.escalations.items():
             applies = story.offered(high.metric, fields)[1].get(name)

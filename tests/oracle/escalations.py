@@ -82,8 +82,8 @@ class EscalationRules:
                 escalation_state.state, escalation_state.last_emitted_at = "acknowledged", self.story.now
                 self._emit(name, escalation_state, "acknowledged", resolved_ladder)
 
-    def lay(self, fields: Fields, before: Fields) -> None:
-        """Begin and end ladders, so that those of the fields stand on every stopwatch that is on."""
+    def apply_ladders(self, fields: Fields, before: Fields) -> None:
+        """Begin and end ladders, so that those of the fields apply on every stopwatch that is on."""
         applicable = set()
         for metric, watch in self.story.watches.items():
             for name, resolved_ladder in self.story.offered(metric, fields)[1].items() if watch.on else ():
@@ -96,7 +96,7 @@ class EscalationRules:
                 )
                 if escalation_state and elsewhere and name in self.story.offered(escalation_state.metric, fields)[1]:
                     continue
-                self.apply_one(name, resolved_ladder, metric, watch)
+                self.apply_ladder(name, resolved_ladder, metric, watch)
         for name, escalation_state in self.escalations.items():
             watch = self.story.watches[escalation_state.metric]
             applied = self.story.offered(escalation_state.metric, before)[1].get(name)
@@ -106,7 +106,7 @@ class EscalationRules:
                 self.release(name, escalation_state, applied, "withdrawn")
             self.resolved_ladder[name] = applies
 
-    def apply_one(self, name: str, resolved_ladder: ResolvedLadder, metric: str, watch: Watch) -> None:
+    def apply_ladder(self, name: str, resolved_ladder: ResolvedLadder, metric: str, watch: Watch) -> None:
         escalation_state = self.escalations.get(name)
         if escalation_state is None or (escalation_state.cycle, escalation_state.metric) != (watch.cycle, metric):
             if escalation_state is not None:
@@ -154,14 +154,14 @@ class EscalationRules:
             escalation_state.last_emitted_at, escalation_state.repeats = self.story.now, 0
             self._emit(name, escalation_state, "raised", resolved_ladder, due=self._due(resolved_ladder))
 
-    def look(self) -> bool:
-        """Says what is due in this minute; whether anything was, so that more may be."""
-        spoke = False
+    def emit_due(self) -> bool:
+        """Emit what is due in this minute; whether anything was, so that more may be."""
+        emitted = False
         for name, escalation_state in self.escalations.items():
-            spoke |= self._look(name, escalation_state, self.resolved_ladder[name])
-        return spoke
+            emitted |= self._emit_due_of(name, escalation_state, self.resolved_ladder[name])
+        return emitted
 
-    def _look(self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder | None) -> bool:
+    def _emit_due_of(self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder | None) -> bool:
         now, watch = self.story.now, self.story.watches[escalation_state.metric]
         if escalation_state.state == "monitoring" and escalation_state.watched_until == now and resolved_ladder is not None:
             self.release(name, escalation_state, resolved_ladder, "quiet")
@@ -249,7 +249,7 @@ class EscalationRules:
     def _again(
         self, level: Level, wait: Duration | None, escalation_state: EscalationState, resolved_ladder: ResolvedLadder
     ) -> bool:
-        """``wait`` has passed since the ladder last spoke, and the level may speak in this minute."""
+        """``wait`` has passed since the last effect of the ladder, and the level may have one in this minute."""
         if wait is None or not _may_emit(level, resolved_ladder, self.story):
             return False
         again = self._later(escalation_state.last_emitted_at, wait, resolved_ladder)

@@ -204,18 +204,18 @@ def story_of(
     for minute in range(ordered[0].at // MINUTE, max(-(-until // MINUTE), ordered[-1].at // MINUTE + 1)):
         ticket.story.now = minute
         if minute * MINUTE <= until:
-            ticket.commitment_rules.look_before()
+            ticket.commitment_rules.breach_before_events()
         while ahead and ahead[0].minute <= minute and minute * MINUTE < until:
             ticket.rows = ticket.deployment_rules.deploy(ahead.pop(0), ticket.rows, ordered)
         for event in at_minute.get(minute, ()):
             ticket.receive(event)
         if minute * MINUTE < until:
-            ticket.look()
-            ticket.look_at_dates()
-        ticket.pass_by()
+            ticket.emit_due()
+            ticket.start_at_dates()
+        ticket.count_minute()
     ticket.story.now += 1
     if ticket.story.now * MINUTE <= until:
-        ticket.commitment_rules.look_before()
+        ticket.commitment_rules.breach_before_events()
     return ticket.story
 
 
@@ -247,27 +247,27 @@ class _Ticket:
             self.commitment_rules.extend(event, before)
         elif event.type.startswith("escalation."):
             self.escalation_rules.receive(event, before)
-        self.commitment_rules.lay(self.record.fields)
-        self.escalation_rules.lay(self.record.fields, before)
+        self.commitment_rules.apply_commitments(self.record.fields)
+        self.escalation_rules.apply_ladders(self.record.fields, before)
 
-    def look(self) -> None:
+    def emit_due(self) -> None:
         """What time alone makes true at this instant."""
-        self.commitment_rules.look()
-        while self.escalation_rules.look():
+        self.commitment_rules.emit_due()
+        while self.escalation_rules.emit_due():
             pass
 
-    def look_at_dates(self) -> None:
+    def start_at_dates(self) -> None:
         fields, watches = self.record.fields, self.story.watches
         found = {name: starts_now(metric, watches[name], self.record, self.story.now) for name, metric in self.rows.items()}
         for name, given in found.items():
             for move in given:
                 self._move(name, watches[name], move, fields)
         if any(found.values()):
-            self.commitment_rules.lay(fields)
-            self.escalation_rules.lay(fields, fields)
-            self.look()
+            self.commitment_rules.apply_commitments(fields)
+            self.escalation_rules.apply_ladders(fields, fields)
+            self.emit_due()
 
-    def pass_by(self) -> None:
+    def count_minute(self) -> None:
         for watch in self.story.watches.values():
             if watch.phase == "running":
                 watch.run(self.story.now)

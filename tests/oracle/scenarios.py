@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
 
 DAYS = 10
-"""How long is looked at a ticket."""
+"""For how long a ticket is observed."""
 CALENDARS: dict[str, dict[str, Any]] = {
     "24x7": {"timezone": "UTC", "week": {"mon-sun": ["00:00-24:00"]}},
     "office": {"timezone": "Europe/Berlin", "week": {"mon-fri": ["09:00-12:30", "13:00-17:30"]}},
