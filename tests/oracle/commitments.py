@@ -23,7 +23,7 @@ class CommitmentRules:
     def __init__(self, story: Story) -> None:
         self.story = story
 
-    def move(self, metric: str, watch: Watch, move: str, before: Fields, only: set[str] | None = None) -> None:
+    def receive_signal(self, metric: str, watch: Watch, signal: str, before: Fields, only: set[str] | None = None) -> None:
         """The stopwatch is about to end, or was just paused, resumed or reopened. ``only``: these; ``None``: all on it."""
         offers, _ = self.story.offered(metric, before)
         for name, resolved in self.story.commitments.items():
@@ -31,18 +31,18 @@ class CommitmentRules:
                 continue
             if only is not None and name not in only:
                 continue
-            if move in ("stop", "restart", "cancel", "halt"):
-                self._end(resolved, move)
+            if signal in ("stop", "restart", "cancel", "halt"):
+                self._end(resolved, signal)
                 continue
-            if move in ("reopen", "restore"):
-                again = _REOPENED if move == "reopen" else {"halted": "pending"}
+            if signal in ("reopen", "restore"):
+                again = _REOPENED if signal == "reopen" else {"halted": "pending"}
                 resolved.verdict = again.get(resolved.verdict, resolved.verdict)
                 if resolved.verdict == "pending":
                     self._change(resolved, offers[name], watch, same=True)
                     self._measure_anew(resolved, watch)
             if resolved.verdict == "pending":
                 self._set_due(resolved, watch)
-                self.emit(resolved, "paused" if move == "pause" else "resumed")
+                self.emit(resolved, "paused" if signal == "pause" else "resumed")
 
     def breach_before_events(self) -> None:
         """What is reached before anything happens in this minute, where reached is breached: rule 17."""
@@ -227,12 +227,12 @@ class CommitmentRules:
         given = [threshold for threshold in resolved.offer.thresholds if threshold.text in resolved.warned]
         resolved.warned = {threshold.text for threshold in given if reached(threshold, resolved, watch, calendar, now)}
 
-    def _end(self, resolved: ResolvedCommitment, move: str) -> None:
+    def _end(self, resolved: ResolvedCommitment, signal: str) -> None:
         timer = resolved.offer.commitment.metric.timer
         if resolved.verdict == "pending":
-            if move in ("cancel", "halt") or timer:
-                resolved.verdict = "halted" if move == "halt" else "cancelled"
-                if move != "restart":
+            if signal in ("cancel", "halt") or timer:
+                resolved.verdict = "halted" if signal == "halt" else "cancelled"
+                if signal != "restart":
                     self.emit(resolved, "cancelled")
             elif resolved.target is None:
                 resolved.verdict = "measured"
@@ -242,7 +242,7 @@ class CommitmentRules:
             else:
                 resolved.verdict = "met"
                 self.emit(resolved, "met")
-        if resolved.verdict == "breached" and move not in ("cancel", "halt") and not timer:
+        if resolved.verdict == "breached" and signal not in ("cancel", "halt") and not timer:
             resolved.verdict = "late"
             self.emit(resolved, "met_late")
 

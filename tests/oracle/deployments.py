@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from stream.sla.events import Event
-from tests.oracle.signals import Fields, Record, moves, turns
+from tests.oracle.signals import Fields, Record, signals, signals_when_asked
 from tests.oracle.start_dates import in_time, starts_now
 from tests.oracle.ticket import (
     MINUTE,
@@ -113,11 +113,11 @@ def replayed(metric: Metric, hours: Mapping[str, OpenMinutes], events: Sequence[
     for minute in range(past[0].at // MINUTE, now) if past else ():
         for event in [one for one in past if one.at // MINUTE == minute]:
             real, changed = record.after(event)
-            given = turns(metric, watch.phase, real, changed, record)
-            for move in in_time(metric, watch, given, record.fields, minute):
-                watch.take(move, minute)
-        for move in starts_now(metric, watch, record, minute):
-            watch.take(move, minute)
+            given = signals(metric, watch.phase, real, changed, record)
+            for signal in in_time(metric, watch, given, record.fields, minute):
+                watch.take(signal, minute)
+        for signal in starts_now(metric, watch, record, minute):
+            watch.take(signal, minute)
         if watch.phase == "running":
             watch.run(minute)
     return watch
@@ -192,17 +192,17 @@ class DeploymentRules:
         escalations = self.escalation_rules.escalations
         affected_ladders = {name for name, one in escalations.items() if self._new_ladder(names, one, name) in laddered}
         asked = Event(story.now * MINUTE, "", "", "")  # type: ignore[arg-type]
-        given = moves(metric, watch.phase, asked, fields) if watch.phase in ("idle", "running", "paused") else []
+        given = signals_when_asked(metric, watch.phase, asked, fields) if watch.phase in ("idle", "running", "paused") else []
         given = in_time(metric, watch, given, fields, story.now)
-        for move in given if not self.record.gone else []:
+        for signal in given if not self.record.gone else []:
             known = watch.cycle > 0
-            if move not in _ENDS:
-                watch.take(move, story.now)
-            if known and move != "start":
-                self.commitment_rules.move(old_row, watch, move, fields, taken)
-                self.escalation_rules.move(old_row, watch, move, fields, affected_ladders)
-            if move in _ENDS:
-                watch.take(move, story.now)
+            if signal not in _ENDS:
+                watch.take(signal, story.now)
+            if known and signal != "start":
+                self.commitment_rules.receive_signal(old_row, watch, signal, fields, taken)
+                self.escalation_rules.receive_signal(old_row, watch, signal, fields, affected_ladders)
+            if signal in _ENDS:
+                watch.take(signal, story.now)
         for name in taken:
             one = story.commitments[name]
             if one.metric == old_row:

@@ -24,7 +24,7 @@ class EscalationRules:
         self.resolved_ladder: dict[str, ResolvedLadder | None] = {}
         """What every ladder that has once applied offers to the fields as they are."""
 
-    def move(self, metric: str, watch: Watch, move: str, before: Fields, only: set[str] | None = None) -> None:
+    def receive_signal(self, metric: str, watch: Watch, signal: str, before: Fields, only: set[str] | None = None) -> None:
         """The stopwatch is about to end, or was just paused, resumed or reopened. ``only``: these; ``None``: all on it."""
         for name, resolved_ladder in self.story.offered(metric, before)[1].items():
             escalation_state = self.escalations.get(name)
@@ -32,20 +32,20 @@ class EscalationRules:
                 continue
             if only is not None and name not in only:
                 continue
-            if move == "reopen":
+            if signal == "reopen":
                 self._reopen(name, escalation_state, resolved_ladder)
-            elif move == "stop" and resolved_ladder.ladder.monitoring is not None and _active(escalation_state):
+            elif signal == "stop" and resolved_ladder.ladder.monitoring is not None and _active(escalation_state):
                 until = self._later(self.story.now, resolved_ladder.ladder.monitoring, resolved_ladder)
                 if until is None:
                     self.release(name, escalation_state, resolved_ladder)
                     continue
                 escalation_state.state, escalation_state.watched_until = "monitoring", until
                 self._emit(name, escalation_state, "monitoring", resolved_ladder, due=until)
-            elif move == "halt":
+            elif signal == "halt":
                 self.release(name, escalation_state, resolved_ladder, "withdrawn")
-            elif move == "restore" and escalation_state.state == "withdrawn":
+            elif signal == "restore" and escalation_state.state == "withdrawn":
                 self._come_back(name, escalation_state, resolved_ladder)
-            elif move in ("stop", "restart", "cancel"):
+            elif signal in ("stop", "restart", "cancel"):
                 self.release(name, escalation_state, resolved_ladder)
 
     def begin_cycle(self, metric: str, watch: Watch, ladders: dict[str, ResolvedLadder], before: Fields) -> None:

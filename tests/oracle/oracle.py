@@ -145,7 +145,7 @@ from typing import TYPE_CHECKING
 from tests.oracle.commitments import CommitmentRules
 from tests.oracle.deployments import Deployment, DeploymentRules, Names, joined, know_former, rows_of
 from tests.oracle.escalations import EscalationRules
-from tests.oracle.signals import Record, in_turn, turns
+from tests.oracle.signals import Record, compare_events, signals
 from tests.oracle.start_dates import in_time, starts_now
 from tests.oracle.ticket import MINUTE, Expected, Story, Watch
 
@@ -185,7 +185,7 @@ def story_of(
     unique: dict[tuple[str, str, int], Event] = {}
     for event in events:
         unique.setdefault((event.source, event.id, event.seq), event)
-    ordered = sorted(unique.values(), key=cmp_to_key(in_turn))
+    ordered = sorted(unique.values(), key=cmp_to_key(compare_events))
     if odd := [event.at for event in ordered if event.at % MINUTE]:
         raise ValueError(f"the oracle knows whole minutes only, not the instants {odd}")
     if not ordered:
@@ -240,9 +240,9 @@ class _Ticket:
         event, changed = self.record.after(event)
         for name, metric in self.rows.items():
             watch = self.story.watches[name]
-            given = turns(metric, watch.phase, event, changed, self.record)
-            for move in in_time(metric, watch, given, self.record.fields, self.story.now):
-                self._move(name, watch, move, before)
+            given = signals(metric, watch.phase, event, changed, self.record)
+            for signal in in_time(metric, watch, given, self.record.fields, self.story.now):
+                self._give_signal(name, watch, signal, before)
         if event.type == "extension.granted":
             self.commitment_rules.extend(event, before)
         elif event.type.startswith("escalation."):
@@ -260,8 +260,8 @@ class _Ticket:
         fields, watches = self.record.fields, self.story.watches
         found = {name: starts_now(metric, watches[name], self.record, self.story.now) for name, metric in self.rows.items()}
         for name, given in found.items():
-            for move in given:
-                self._move(name, watches[name], move, fields)
+            for signal in given:
+                self._give_signal(name, watches[name], signal, fields)
         if any(found.values()):
             self.commitment_rules.apply_commitments(fields)
             self.escalation_rules.apply_ladders(fields, fields)
@@ -272,16 +272,16 @@ class _Ticket:
             if watch.phase == "running":
                 watch.run(self.story.now)
 
-    def _move(self, name: str, watch: Watch, move: str, before: Fields) -> None:
-        """Endings are judged while the stopwatch still runs; new commitments begin when all moves are made."""
-        ends, cycle = move in ("stop", "restart", "cancel", "halt"), watch.cycle
+    def _give_signal(self, name: str, watch: Watch, signal: str, before: Fields) -> None:
+        """Endings are judged while the stopwatch still runs; new commitments begin when all signals are given."""
+        ends, cycle = signal in ("stop", "restart", "cancel", "halt"), watch.cycle
         ladders = self.story.offered(name, before)[1]
         if not ends:
-            watch.take(move, self.story.now)
+            watch.take(signal, self.story.now)
         if watch.cycle == cycle:
-            self.commitment_rules.move(name, watch, move, before)
-            self.escalation_rules.move(name, watch, move, before)
+            self.commitment_rules.receive_signal(name, watch, signal, before)
+            self.escalation_rules.receive_signal(name, watch, signal, before)
         elif cycle:
             self.escalation_rules.begin_cycle(name, watch, ladders, before)
         if ends:
-            watch.take(move, self.story.now)
+            watch.take(signal, self.story.now)

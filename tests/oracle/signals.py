@@ -16,7 +16,7 @@ Fields = dict[str, str | list[str]]
 _ENDS_OR_RESTORES = ("ticket.merged", "ticket.deleted", "ticket.restored")
 
 
-def in_turn(one: Event, other: Event) -> int:
+def compare_events(one: Event, other: Event) -> int:
     """Below 0 if ``one`` comes first, above 0 if ``other`` does: rule 1 of ``tests.oracle.oracle``."""
     sides = []
     for event in (one, other):
@@ -132,7 +132,7 @@ class Record:
         return event.replace(fields=real), changed
 
 
-def moves(metric: Metric, phase: str, event: Event, fields: Fields) -> list[str]:
+def signals_when_asked(metric: Metric, phase: str, event: Event, fields: Fields) -> list[str]:
     """What the event does to the row's stopwatch, in order; ``[]`` for nothing. Rules 5 to 9 of ``tests.oracle.oracle``."""
 
     def is_(condition: Condition | None) -> bool:
@@ -175,7 +175,7 @@ def _when_restored(metric: Metric, phase: str, event: Event, fields: Fields) -> 
     return ["restore", "pause"] if paused else ["restore"]
 
 
-def turns(metric: Metric, phase: str, event: Event, changed: set[str], record: Record) -> list[str]:
+def signals(metric: Metric, phase: str, event: Event, changed: set[str], record: Record) -> list[str]:
     """What the event does to the row's stopwatch if the row is asked at all: rules 4a and 5. ``record``: after the event."""
     halted = phase.startswith("halted")
     if record.gone:
@@ -184,7 +184,7 @@ def turns(metric: Metric, phase: str, event: Event, changed: set[str], record: R
         return ["cancel"] if halted and fulfilled(metric, event, record.fields) else []
     all_rows = halted or record.back or "@begun" in record.fields
     if all_rows or any(touches(condition, event, changed) for condition in matters(metric, phase)):
-        return moves(metric, phase, event, record.fields)
+        return signals_when_asked(metric, phase, event, record.fields)
     return []
 
 

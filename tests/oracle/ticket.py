@@ -101,8 +101,8 @@ class Watch:
     def on(self) -> bool:
         return self.phase in ("running", "paused")
 
-    def take(self, move: str, minute: int) -> None:
-        if move in ("start", "restart", "skip"):
+    def take(self, signal: str, minute: int) -> None:
+        if signal in ("start", "restart", "skip"):
             self.cycle += 1
             self.began = minute
             self.ran = []
@@ -110,7 +110,7 @@ class Watch:
             self.counts = dict.fromkeys(clocks_of(self.hours), 0)
         after = {"pause": "paused", "stop": "stopped", "skip": "stopped", "cancel": "cancelled"}
         after["halt"] = "halted while paused" if self.phase == "paused" else "halted"
-        self.phase = after.get(move, "running")
+        self.phase = after.get(signal, "running")
         if self.phase in ("stopped", "cancelled"):
             self.over = minute
 
