@@ -1,6 +1,6 @@
 """What is deployed in a run: the policies of ``policy.yaml`` after one edit or several, as people make them.
 
-Targets and marks stay whole minutes. What gold tickets of priority p1 are promised for their first response stays as it is,
+Targets and thresholds stay whole minutes. The target of gold tickets of priority p1 for their first response stays as it is,
 because the canaries of a run wait for it.
 """
 

@@ -221,7 +221,7 @@ class CommitmentRules:
         )
 
     def warn_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:
-        """Rule 20: of the warnings given, those stay given whose marks the new deadline leaves behind."""
+        """Rule 20: of the warnings given, those stay given whose thresholds the new deadline leaves behind."""
         self._set_due(resolved, watch)
         calendar, now = resolved.offer.calendar, self.story.now
         given = [threshold for threshold in resolved.offer.thresholds if threshold.text in resolved.warned]

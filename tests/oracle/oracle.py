@@ -1,6 +1,6 @@
 """Which effects one ticket must have, computed as slowly and as plainly as possible.
 
-Nothing of the engine is used but its data: policies, conditions, rows, marks and events. Instants lie on whole minutes; of
+Nothing of the engine is used but its data: policies, conditions, rows, thresholds and events. Instants lie on whole minutes; of
 each minute in turn it is asked what is true.
 
 Time
@@ -62,15 +62,15 @@ Verdicts
 19. While it is open, ``due_at`` is when the allowance will first be shown if nothing else happens; ``None`` while paused.
     Decided, it stays as it was.
 
-Marks
-20. A warning is given once in the first minute in which its mark is reached, if the promise is open and is not breached in
-    that minute. A new target or extension makes those given count as not given whose marks now lie ahead.
+Thresholds
+20. A warning is given once in the first minute in which its threshold is reached, if the promise is open and is not breached in
+    that minute. A new target or extension makes those given count as not given whose thresholds now lie ahead.
 21. A share: of target and extension, from where the target counts. A time used: from the start of the cycle or its reset.
 22. A time left or after, on the clock of the target: so much less or more than the allowance, shown while it ran.
 23. On the other clock: so much before or after ``due_at``, while there is one.
 
 Ladders
-24. In the first minute in which a level's mark is reached, its stopwatch is on and (on a commitment) the promise open or
+24. In the first minute in which a level's threshold is reached, its stopwatch is on and (on a commitment) the promise open or
     breached, it is raised, unless it or a higher one was. With ``only_in_business_hours`` it must be an open minute as well.
 25. The highest is repeated when ``repeat_every`` has passed since it was last emitted, in an open minute where it must be, and
     no level is raised in this one; not more often than the cap.

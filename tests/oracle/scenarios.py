@@ -182,7 +182,7 @@ def reopened(seed: int) -> Scenario:
         "resolution",
         ROWS["resolution"],
         Choice(((P1, one), (P2, other))),
-        Choice.fixed(_marks(random, kinds)),
+        Choice.fixed(_thresholds(random, kinds)),
         on_change=random.choice([*OnChange]),
         extension_cap=Duration.parse("1bd"),
         at_deadline=random.choice([*AtDeadline]),
@@ -288,7 +288,7 @@ def _targets(random: Random) -> tuple[Choice[Duration], Choice[tuple[Threshold, 
     one, other = (Duration.parse_any(text) for text in texts)
     # Shares of a delay are no whole minutes.
     kinds = ["used", "left"] if one.delay or other.delay else ["share", "used", "left"]
-    thresholds, more = _marks(random, kinds), _marks(random, kinds)
+    thresholds, more = _thresholds(random, kinds), _thresholds(random, kinds)
     way = random.random()
     if way < 0.2:
         return Choice.fixed(one), random.choice([Choice.fixed(thresholds), Choice(((P1, thresholds), (P2, more)))])
@@ -312,7 +312,7 @@ def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -
     def threshold() -> Threshold:
         if on and random.random() < 0.4:
             return after(random.choice(["10m", "2bh", "1bd", "1 business day at 09:00"]))
-        return _mark(random, kinds) if on else used(random.choice(SPENT))
+        return _threshold(random, kinds) if on else used(random.choice(SPENT))
 
     # A ladder may go by one name in several policies and versions: the name decides the kind.
     kind = LadderKind.FUNCTIONAL if name == "l" else LadderKind.HIERARCHICAL
@@ -365,12 +365,12 @@ def _by_priority(random: Random, value: Callable[[], Any]) -> Choice[Any]:
     return Choice.fixed(value()) if random.random() < 0.2 else Choice(tuple(cases))
 
 
-def _marks(random: Random, kinds: list[str]) -> tuple[Threshold, ...]:
-    marks = [_mark(random, kinds) for _ in range(random.randint(0, 3))]
-    return tuple({threshold.text: threshold for threshold in marks}.values())
+def _thresholds(random: Random, kinds: list[str]) -> tuple[Threshold, ...]:
+    drawn = [_threshold(random, kinds) for _ in range(random.randint(0, 3))]
+    return tuple({threshold.text: threshold for threshold in drawn}.values())
 
 
-def _mark(random: Random, kinds: list[str]) -> Threshold:
+def _threshold(random: Random, kinds: list[str]) -> Threshold:
     kind = random.choice(kinds)
     if kind in ("share", "whole"):
         return share(random.choice([20, 50, 80] if kind == "share" else [100, 200]))

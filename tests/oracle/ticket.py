@@ -33,7 +33,7 @@ class Expected(NamedTuple):
     kind: str
     """The ``type`` of an effect."""
     level: str
-    """Of a ladder, or the mark of a warning."""
+    """Of a ladder, or the threshold of a warning."""
     cycle: int
     at: int
     due_at: int | None
@@ -367,7 +367,7 @@ def offered(
 
 
 def reached(threshold: Threshold, resolved: ResolvedCommitment | None, watch: Watch, calendar: str, now: int) -> bool:
-    """Whether a mark lies at or before this minute: rules 20 to 23."""
+    """Whether a threshold lies at or before this minute: rules 20 to 23."""
     hours = watch.hours[calendar]
     if threshold.kind is ThresholdKind.SHARE:
         if resolved is None or resolved.target is None or resolved.allowance is None:
@@ -379,8 +379,8 @@ def reached(threshold: Threshold, resolved: ResolvedCommitment | None, watch: Wa
     assert threshold.duration is not None
     text = threshold.duration.text
     if threshold.kind is ThresholdKind.AFTER and text.startswith("+"):
-        marked = None if resolved is None or resolved.due is None else delay_end(text, hours, resolved.due)
-        return marked is not None and now >= marked
+        reached_at = None if resolved is None or resolved.due is None else delay_end(text, hours, resolved.due)
+        return reached_at is not None and now >= reached_at
     used_minute = None if resolved is None or threshold.kind is not ThresholdKind.USED else resolved.used_minute
     business, minutes, not_before = length(text, hours, watch.began if used_minute is None else used_minute)
     clock = calendar if business else WALL
@@ -398,8 +398,8 @@ def reached(threshold: Threshold, resolved: ResolvedCommitment | None, watch: Wa
         return False
     if not business:
         return now >= resolved.due + (-minutes if before else minutes)
-    marked = hours.subtract(resolved.due, minutes) if before else hours.add(resolved.due, minutes)
-    return marked is not None and now >= marked
+    reached_at = hours.subtract(resolved.due, minutes) if before else hours.add(resolved.due, minutes)
+    return reached_at is not None and now >= reached_at
 
 
 def clock_on(clock: str, calendar: str) -> str:

@@ -132,8 +132,8 @@ def _targets(random: Random, *, by_days: bool) -> Choice[Duration]:
 
 
 def _warnings(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
-    marks = [share(20), share(50), share(80), used("10m"), used("2h"), used("2bh"), left("10m"), left("2bh")]
-    some: tuple[Threshold, ...] = tuple(random.sample(marks, random.randint(0, 3)))
+    thresholds = [share(20), share(50), share(80), used("10m"), used("2h"), used("2bh"), left("10m"), left("2bh")]
+    some: tuple[Threshold, ...] = tuple(random.sample(thresholds, random.randint(0, 3)))
     return _of_commitment(random, files, lambda one: replace(one, warn_at=Choice.fixed(some)))
 
 
@@ -256,13 +256,13 @@ def _add_ladder(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles 
 
 
 def _levels(random: Random, on: str) -> tuple[Level, ...]:
-    marks = [share(10), share(50), share(100), after("10m"), after("2h")] if on else [used("10m"), used("2h"), used("1d")]
+    thresholds = [share(10), share(50), share(100), after("10m"), after("2h")] if on else [used("10m"), used("2h"), used("1d")]
     names = random.sample(["one", "two", "three", "four"], random.randint(1, 3))
-    chosen = sorted(random.sample(range(len(marks)), len(names)))
+    chosen = sorted(random.sample(range(len(thresholds)), len(names)))
     repeat = random.choice([None, Duration.parse("1h")])
     return tuple(
-        Level(name, (name,), Choice.fixed(marks[mark]), repeat, 2 if repeat else 0, random.random() < 0.3)
-        for name, mark in zip(names, chosen, strict=True)
+        Level(name, (name,), Choice.fixed(thresholds[place]), repeat, 2 if repeat else 0, random.random() < 0.3)
+        for name, place in zip(names, chosen, strict=True)
     )
 
 

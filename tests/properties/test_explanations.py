@@ -150,7 +150,7 @@ def test_spans_follow_one_another_and_lead_exactly_to_the_deadline(
         if not deadline.ladder and deadline.verdict is Outcome.PENDING:
             assert deadline.due == state.head.commitments[deadline.commitment].due
         if deadline.ladder and None not in (deadline.due, deadline.due_after) and deadline.reason is not Reason.REQUESTED:
-            # Later than its mark only where its target took hold too late, or where it waited for business hours.
+            # Later than its threshold only where its target took hold too late, or where it waited for business hours.
             assert sum(span.counted for span in spans if span.end <= (deadline.due or 0)) >= (deadline.due_after or 0)
 
 
