@@ -1,8 +1,8 @@
 """What the input of a run, as it stands in Kafka, must have led to, by the log of deployments as it stands there.
 
-By two ways that know nothing of each other: the slow oracle for the effects that must be emitted and how every promise stands,
-and the pure engine over the same events for the states that workers keep. Both know all deployments from the beginning. Where
-policies were deployed, the engine gives also which policy and version an effect must name, and which reason.
+By two ways that know nothing of each other: the slow oracle for the effects that must be emitted and the state of every
+commitment, and the pure engine over the same events for the states that workers keep. Both know all deployments from the
+beginning. Where policies were deployed, the engine gives also which policy and version an effect must name, and which reason.
 """
 
 from __future__ import annotations

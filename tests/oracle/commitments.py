@@ -1,4 +1,4 @@
-"""Promises through events and minutes: rules 13 to 23 of ``tests.oracle.oracle``."""
+"""Commitments through events and minutes: rules 13 to 23 of ``tests.oracle.oracle``."""
 
 from __future__ import annotations
 

@@ -94,9 +94,9 @@ def continued(earlier: Sequence[Policy], later: Sequence[Policy], names: Names) 
         if before is None:
             continue
         stood = {names.commitment(policy.name, one.name): one.metric for one in before.commitments}
-        climbed = {names.ladder(policy.name, one.name): one.metric for one in before.ladders}
+        laddered = {names.ladder(policy.name, one.name): one.metric for one in before.ladders}
         pairs = [(one.metric, stood.get(one.name)) for one in policy.commitments]
-        pairs += [(one.metric, climbed.get(one.name)) for one in policy.ladders if one.metric is not None]
+        pairs += [(one.metric, laddered.get(one.name)) for one in policy.ladders if one.metric is not None]
         for metric, old in pairs:
             if metric is None or old is None or metric.name in old_rows or metric.name in found:
                 continue

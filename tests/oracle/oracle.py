@@ -41,45 +41,46 @@ What is promised
 12. A ladder on a commitment stands on its stopwatch and its calendar, and applies only where the commitment does.
 13. What ends at an event is judged by what was promised before it; after it, the fields as they now are promise.
 14. A name is counted on one stopwatch: while that is on and a version in force for it promises the name, no other version
-    promises it on another. A promise begins with the cycle, or when it begins to apply; it is cancelled when it ceases to
+    promises it on another. A commitment begins with the cycle, or when it begins to apply; it is cancelled when it ceases to
     apply before its verdict.
 15. When policy, version, target or the calendar of a business target become others before the verdict, the target is
     swapped: it counts from where the one before it did (``carry``) or from now (``forward``; ``reset`` counts time used from
     now, too, and forgets extensions and warnings given). An extension keeps its length; where the target changes between
     wall and business time, it is as much of the new clock as it moved the deadline before.
     After a verdict nothing is swapped.
-16. An extension is taken while the promise is open and has a target, on the target's own clock, up to the cap; else refused.
+16. An extension is taken while the commitment is open and has a target, on the target's own clock, up to the cap; else
+    refused.
 
 Verdicts
-17. A promise is breached in the first minute of its being open in which its stopwatch has, while it ran, shown the allowance
-    or more. (Used up at the very instant a pause begins is not yet used up.) ``due_at`` is when it first showed that.
+17. A commitment is breached in the first minute of its being open in which its stopwatch has, while it ran, shown the
+    allowance or more. (Used up at the very instant a pause begins is not yet used up.) ``due_at`` is when it first showed that.
     With ``at_deadline: breached`` it is breached at the first instant of that minute, before the events and the sets of that
     minute, and also where it was used up at the very instant a pause or a stop began; so also at the instant ``until``.
     It pages if ``page`` gives ``yes`` for the fields at that time.
 18. Stopped or restarted before: met; or measured, without a target. Stopped after: met late, once a reopening. Reopened, a
-    promise that was met is open again, with what is promised by then, and one met late is breached as before. A timer
+    commitment that was met is open again, with what is promised by then, and one met late is breached as before. A timer
     elapses instead, and is cancelled when it stops before; of its restart only the new start is emitted.
 19. While it is open, ``due_at`` is when the allowance will first be shown if nothing else happens; ``None`` while paused.
     Decided, it stays as it was.
 
 Thresholds
-20. A warning is given once in the first minute in which its threshold is reached, if the promise is open and is not breached in
-    that minute. A new target or extension makes those given count as not given whose thresholds now lie ahead.
+20. A warning is given once in the first minute in which its threshold is reached, if the commitment is open and is not
+    breached in that minute. A new target or extension makes those given count as not given whose thresholds now lie ahead.
 21. A share: of target and extension, from where the target counts. A time used: from the start of the cycle or its reset.
 22. A time left or after, on the clock of the target: so much less or more than the allowance, shown while it ran.
 23. On the other clock: so much before or after ``due_at``, while there is one.
 
 Ladders
-24. In the first minute in which a level's threshold is reached, its stopwatch is on and (on a commitment) the promise open or
-    breached, it is raised, unless it or a higher one was. With ``only_in_business_hours`` it must be an open minute as well.
+24. In the first minute in which a level's threshold is reached, its stopwatch is on and (on a commitment) that commitment open
+    or breached, it is raised, unless it or a higher one was. With ``only_in_business_hours`` it must be an open minute as well.
 25. The highest is repeated when ``repeat_every`` has passed since it was last emitted, in an open minute where it must be, and
     no level is raised in this one; not more often than the cap.
-26. Acknowledged, it emits nothing more until ``raise_again_after`` has passed; then it is repeated, and climbs on.
+26. Acknowledged, it emits nothing more until ``raise_again_after`` has passed; then it is repeated, and goes on.
 27. Stopped, it is watched for ``monitoring``, or (also where that would never end) released; at the quiet end it is
     released, and a reopening later begins it anew. Any other reopening brings a raised level back, counting its repetitions
     and their time from there.
 28. Restarted, cancelled, or ceasing to apply, also while it is watched: released. A ladder that applies again recurs at its
-    level and climbs on, as after a reopening; one released by hand does not. One that ceased to apply while it was watched
+    level and goes on, as after a reopening; one released by hand does not. One that ceased to apply while it was watched
     recurs with the reopening. A new cycle begins a new ladder; one still watched is released first, also where the
     version of the new cycle has it no more. A ladder of the same name on another row is another ladder.
 29. A request, an acknowledgement or a release by hand means ladders that have once applied in this ticket and apply now, if
@@ -181,7 +182,7 @@ def story_of(
     until: int,
     deployments: Sequence[Deployment] = (),
 ) -> Story:
-    """The whole story up to then: its effects, and how every promise and its stopwatch stand."""
+    """The whole story up to then: its effects, and the state of every commitment and its stopwatch."""
     unique: dict[tuple[str, str, int], Event] = {}
     for event in events:
         unique.setdefault((event.source, event.id, event.seq), event)

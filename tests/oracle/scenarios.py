@@ -178,7 +178,7 @@ def reopened(seed: int) -> Scenario:
     start = int(datetime.fromisoformat(random.choice(STARTS)).replace(tzinfo=UTC).timestamp()) * 1_000_000
     one, other = (Duration.parse_any(random.choice([*DELAYS, "3bh", "1bd"])) for _ in range(2))
     kinds = ["used", "left"] if one.delay or other.delay else ["share", "used", "left"]
-    promise = Commitment(
+    commitment = Commitment(
         "resolution",
         ROWS["resolution"],
         Choice(((P1, one), (P2, other))),
@@ -188,7 +188,7 @@ def reopened(seed: int) -> Scenario:
         at_deadline=random.choice([*AtDeadline]),
         pause_time=random.choice([*Clock]),
     )
-    policy = Policy("p", 1, Choice.fixed(random.choice(sorted(CALENDARS))), ALWAYS, None, (promise,), ())
+    policy = Policy("p", 1, Choice.fixed(random.choice(sorted(CALENDARS))), ALWAYS, None, (commitment,), ())
     events = [Event(at=start, id="e0", type="ticket.created", source="s", seq=-1, fields={"priority": "p1"})]
     for number in range(1, random.randint(3, 6)):
         at = events[-1].at + random.choice([0, 1, 20, 180, 600, 720, 1440, 1500, 2000]) * MINUTE

@@ -1,4 +1,4 @@
-"""What the policies promise to a ticket, and the stopwatches and promises that come of it, counted minute by minute."""
+"""What the policies promise to a ticket, and the stopwatches and commitments that come of it, counted minute by minute."""
 
 from __future__ import annotations
 

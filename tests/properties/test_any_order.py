@@ -109,7 +109,7 @@ def test_a_wake_up_before_every_event_changes_nothing(policies: PolicySet, event
 
 @settings(max_examples=examples(150), deadline=None)
 @given(POLICY_SETS, EVENTS)
-def test_the_promised_wake_up_is_neither_early_nor_late(policies: PolicySet, events: list[Event]) -> None:
+def test_the_next_wake_up_is_neither_early_nor_late(policies: PolicySet, events: list[Event]) -> None:
     engine, state = Engine(policies), None
     for event in sorted(events, key=lambda event: event.key):
         state = engine.apply(state, "T", event, event.at).state
@@ -123,7 +123,7 @@ def test_the_promised_wake_up_is_neither_early_nor_late(policies: PolicySet, eve
 
 @settings(max_examples=examples(150), deadline=None)
 @given(POLICY_SETS, EVENTS)
-def test_every_state_survives_the_codec_and_a_look_at_it_sees_what_reading_it_would(
+def test_every_state_survives_the_codec_and_a_peek_at_it_shows_what_reading_it_would(
     policies: PolicySet, events: list[Event]
 ) -> None:
     engine, state = Engine(policies, history=4), None
