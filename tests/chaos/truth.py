@@ -217,8 +217,8 @@ def detail(effect: Effect) -> Detail:
 
 
 def _open_commitments(story: Story) -> Iterator[OpenState]:
-    for name, resolved in story.commitments.items():
-        watch = story.watches[resolved.metric]
-        if resolved.target is not None and watch.on and resolved.verdict in _WORDS:
-            word = _WORDS[resolved.verdict][watch.phase == "paused"]
-            yield name, word, None if resolved.due is None else resolved.due * MINUTE
+    for name, commitment_state in story.commitments.items():
+        watch = story.watches[commitment_state.metric]
+        if commitment_state.target is not None and watch.on and commitment_state.verdict in _WORDS:
+            word = _WORDS[commitment_state.verdict][watch.phase == "paused"]
+            yield name, word, None if commitment_state.due is None else commitment_state.due * MINUTE

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 from stream.sla.policy.policy import OnChange
 from tests.oracle.hours import length
-from tests.oracle.ticket import WALL, WALL_PAUSES, Offer, ResolvedCommitment, Story, Watch, clocks_of, offered, reached
+from tests.oracle.ticket import (
+    WALL,
+    WALL_PAUSES,
+    CommitmentState,
+    ResolvedCommitment,
+    Story,
+    Watch,
+    clocks_of,
+    reached,
+    resolve,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +24,9 @@ if TYPE_CHECKING:
     from stream.sla.events import Event
     from tests.oracle.hours import OpenMinutes
     from tests.oracle.signals import Fields
+
+    Granted = tuple[int | None, Mapping[str, OpenMinutes]]
+    """The minute of the deadline without the extension, and the calendars it was on."""
 
 _REOPENED = {"late": "breached", "met": "pending", "measured": "pending"}
 _MAY_BEGIN = ("cancelled", "halted", "met", "measured")
@@ -25,234 +38,230 @@ class CommitmentRules:
 
     def receive_signal(self, metric: str, watch: Watch, signal: str, before: Fields, only: set[str] | None = None) -> None:
         """The stopwatch is about to end, or was just paused, resumed or reopened. ``only``: these; ``None``: all on it."""
-        offers, _ = self.story.offered(metric, before)
-        for name, resolved in self.story.commitments.items():
-            if resolved.metric != metric or resolved.cycle != watch.cycle or name not in offers:
+        commitments, _ = self.story.resolve_on(metric, before)
+        for name, state in self.story.commitments.items():
+            if state.metric != metric or state.cycle != watch.cycle or name not in commitments:
                 continue
             if only is not None and name not in only:
                 continue
             if signal in ("stop", "restart", "cancel", "halt"):
-                self._end(resolved, signal)
+                self._end(state, signal)
                 continue
             if signal in ("reopen", "restore"):
                 again = _REOPENED if signal == "reopen" else {"halted": "pending"}
-                resolved.verdict = again.get(resolved.verdict, resolved.verdict)
-                if resolved.verdict == "pending":
-                    self._change(resolved, offers[name], watch, same=True)
-                    self._measure_anew(resolved, watch)
-            if resolved.verdict == "pending":
-                self._set_due(resolved, watch)
-                self.emit(resolved, "paused" if signal == "pause" else "resumed")
+                state.verdict = again.get(state.verdict, state.verdict)
+                if state.verdict == "pending":
+                    self._change(state, commitments[name], watch, same=True)
+                    self._measure_anew(state, watch)
+            if state.verdict == "pending":
+                self._set_due(state, watch)
+                self.emit(state, "paused" if signal == "pause" else "resumed")
 
     def breach_before_events(self) -> None:
         """What is reached before anything happens in this minute, where reached is breached: rule 17."""
-        for resolved in self.story.commitments.values():
-            watch = self.story.watches[resolved.metric]
-            if not resolved.strict or resolved.verdict != "pending" or not watch.on or resolved.allowance is None:
+        for state in self.story.commitments.values():
+            watch = self.story.watches[state.metric]
+            if not state.strict or state.verdict != "pending" or not watch.on or state.allowance is None:
                 continue
-            if self._has_passed(resolved, watch):
-                self.breach(resolved)
+            if self._has_passed(state, watch):
+                self.breach(state)
 
     def emit_due(self) -> None:
-        for resolved in self.story.commitments.values():
-            watch = self.story.watches[resolved.metric]
-            if resolved.verdict != "pending" or not watch.on:
+        for state in self.story.commitments.values():
+            watch = self.story.watches[state.metric]
+            if state.verdict != "pending" or not watch.on:
                 continue
-            if resolved.allowance is not None and self._has_passed(resolved, watch):
-                self.breach(resolved)
+            if state.allowance is not None and self._has_passed(state, watch):
+                self.breach(state)
                 continue
-            for threshold in () if resolved.unjudged else resolved.offer.thresholds:
-                if threshold.text not in resolved.warned and reached(
-                    threshold, resolved, watch, resolved.offer.calendar, self.story.now
+            for threshold in () if state.unjudged else state.resolved.thresholds:
+                if threshold.text not in state.warned and reached(
+                    threshold, state, watch, state.resolved.calendar, self.story.now
                 ):
-                    resolved.warned.add(threshold.text)
-                    self.emit(resolved, "warned", threshold.text)
+                    state.warned.add(threshold.text)
+                    self.emit(state, "warned", threshold.text)
 
-    def _has_passed(self, resolved: ResolvedCommitment, watch: Watch) -> bool:
-        allowance, since = resolved.allowance, resolved.begins_minute
+    def _has_passed(self, state: CommitmentState, watch: Watch) -> bool:
+        allowance, since = state.allowance, state.begins_minute
         assert allowance is not None
-        return watch.has_shown(
-            resolved.clock, allowance, resolved.not_before, self.story.now, strict=resolved.strict, since=since
-        )
+        return watch.has_shown(state.clock, allowance, state.not_before, self.story.now, strict=state.strict, since=since)
 
     def extend(self, event: Event, before: Fields) -> None:
         named = event.commitment
         if named not in self.story.commitments:
             found = [name for name, one in self.story.commitments.items() if self.story.former.get((one.policy, named)) == name]
             named = found[0] if found else named
-        resolved = self.story.commitments.get(named)
+        state = self.story.commitments.get(named)
+        if state is None:
+            return
+        watch = self.story.watches[state.metric]
+        resolved = resolve(self.story.policies, before, watch.began, self.story.hours)[0].get(named)
         if resolved is None:
             return
-        watch = self.story.watches[resolved.metric]
-        offer = offered(self.story.policies, before, watch.began, self.story.hours)[0].get(named)
-        if offer is None:
-            return
-        hours, cap = self.story.hours[offer.calendar], offer.commitment.extension_cap
+        hours, cap = self.story.hours[resolved.calendar], resolved.commitment.extension_cap
         wanted = length(event.by, hours, watch.began)
         most = None if cap is None else length(cap.text, hours, watch.began)
         room = 0
-        if most is not None and most.business == wanted.business == (resolved.clock != WALL):
-            room = min(wanted.minutes, most.minutes - resolved.extension)
-        if resolved.verdict != "pending" or resolved.target is None or not watch.on or room <= 0:
-            self.emit(resolved, "extension_refused")
+        if most is not None and most.business == wanted.business == (state.clock != WALL):
+            room = min(wanted.minutes, most.minutes - state.extension)
+        if state.verdict != "pending" or state.target is None or not watch.on or room <= 0:
+            self.emit(state, "extension_refused")
             return
-        resolved.extension += room
-        self.warn_anew(resolved, watch)
-        self.emit(resolved, "retargeted")
+        state.extension += room
+        self.warn_anew(state, watch)
+        self.emit(state, "retargeted")
 
     def apply_commitments(self, fields: Fields) -> None:
         """Begin, change and cancel commitments, so that those of the fields apply on every stopwatch that is on."""
         applicable = set()
         for metric, watch in self.story.watches.items():
-            for name, offer in (self.story.offered(metric, fields)[0] if watch.on else {}).items():
+            for name, resolved in (self.story.resolve_on(metric, fields)[0] if watch.on else {}).items():
                 applicable.add(name)
-                resolved = self.story.commitments.get(name)
-                elsewhere = resolved is not None and resolved.metric != metric and self.story.watches[resolved.metric].on
-                if not (resolved and elsewhere and name in self.story.offered(resolved.metric, fields)[0]):
-                    self._apply_commitment(name, offer, watch)
-        for name, resolved in self.story.commitments.items():
-            if resolved.verdict == "pending" and self.story.watches[resolved.metric].on and name not in applicable:
-                resolved.verdict = "cancelled"
-                self.emit(resolved, "cancelled")
+                state = self.story.commitments.get(name)
+                elsewhere = state is not None and state.metric != metric and self.story.watches[state.metric].on
+                if not (state and elsewhere and name in self.story.resolve_on(state.metric, fields)[0]):
+                    self._apply_commitment(name, resolved, watch)
+        for name, state in self.story.commitments.items():
+            if state.verdict == "pending" and self.story.watches[state.metric].on and name not in applicable:
+                state.verdict = "cancelled"
+                self.emit(state, "cancelled")
 
-    def _apply_commitment(self, name: str, offer: Offer, watch: Watch) -> None:
-        resolved = self.story.commitments.get(name)
-        if resolved is not None and resolved.verdict == "pending":
-            same = resolved.metric == offer.commitment.metric.name and resolved.cycle == watch.cycle
-            self._change(resolved, offer, watch, same=same)
+    def _apply_commitment(self, name: str, resolved: ResolvedCommitment, watch: Watch) -> None:
+        state = self.story.commitments.get(name)
+        if state is not None and state.verdict == "pending":
+            same = state.metric == resolved.commitment.metric.name and state.cycle == watch.cycle
+            self._change(state, resolved, watch, same=same)
         else:
-            self.begin(name, offer, watch)
+            self.begin(name, resolved, watch)
 
-    def begin(self, name: str, offer: Offer, watch: Watch, *, deployed: bool = False) -> None:
+    def begin(self, name: str, resolved: ResolvedCommitment, watch: Watch, *, deployed: bool = False) -> None:
         """Where nothing of the name is open: it begins, unless it was breached in this cycle."""
-        resolved = self.story.commitments.get(name)
-        same = resolved is not None and resolved.metric == offer.commitment.metric.name and resolved.cycle == watch.cycle
-        if resolved is not None and same and resolved.verdict not in _MAY_BEGIN:
+        state = self.story.commitments.get(name)
+        same = state is not None and state.metric == resolved.commitment.metric.name and state.cycle == watch.cycle
+        if state is not None and same and state.verdict not in _MAY_BEGIN:
             return
-        resolved = self.story.commitments[name] = ResolvedCommitment(offer, watch.cycle, policy=offer.policy.name)
-        self._set_target(resolved, offer, watch)
-        self._set_due(resolved, watch)
-        if deployed and self.is_past(resolved):
-            resolved.target, resolved.due, resolved.unjudged = None, None, True
-        self.emit(resolved, "started")
+        state = self.story.commitments[name] = CommitmentState(resolved, watch.cycle, policy=resolved.policy.name)
+        self._set_target(state, resolved, watch)
+        self._set_due(state, watch)
+        if deployed and self.is_past(state):
+            state.target, state.due, state.unjudged = None, None, True
+        self.emit(state, "started")
         if watch.phase == "paused":
-            self.emit(resolved, "paused")
+            self.emit(state, "paused")
 
-    def _change(self, resolved: ResolvedCommitment, offer: Offer, watch: Watch, *, same: bool) -> None:
-        old, target, clock = resolved.offer, (resolved.target, resolved.not_before, resolved.by_days), resolved.clock
-        if same and resolved.unjudged:
-            resolved.offer = offer
+    def _change(self, state: CommitmentState, resolved: ResolvedCommitment, watch: Watch, *, same: bool) -> None:
+        old, target, clock = state.resolved, (state.target, state.not_before, state.by_days), state.clock
+        if same and state.unjudged:
+            state.resolved = resolved
             return
-        resolved.unjudged = False
-        granted = (self.without_extension(resolved), self.story.hours) if resolved.extension else (None, self.story.hours)
-        self.retarget(resolved, offer, watch, granted)
-        another_policy = (old.policy.name, old.policy.version) != (offer.policy.name, offer.policy.version)
-        another_target = (resolved.target, resolved.not_before, resolved.by_days) != target
-        another_target |= resolved.target is not None and resolved.clock != clock
+        state.unjudged = False
+        granted = (self.without_extension(state), self.story.hours) if state.extension else (None, self.story.hours)
+        self.retarget(state, resolved, watch, granted)
+        another_policy = (old.policy.name, old.policy.version) != (resolved.policy.name, resolved.policy.version)
+        another_target = (state.target, state.not_before, state.by_days) != target
+        another_target |= state.target is not None and state.clock != clock
         if same and not another_policy and not another_target:
             return
-        resolved.policy = offer.policy.name
-        if offer.commitment.on_change is not OnChange.CARRY:
-            resolved.begins_minute = self.story.now
-            self._set_target(resolved, offer, watch)
-        if offer.commitment.on_change is OnChange.RESET:
-            resolved.used_minute = self.story.now
-            resolved.extension = 0
-            resolved.warned = set()
-        self._measure_anew(resolved, watch)
-        self.warn_anew(resolved, watch)
-        self.emit(resolved, "retargeted")
+        state.policy = resolved.policy.name
+        if resolved.commitment.on_change is not OnChange.CARRY:
+            state.begins_minute = self.story.now
+            self._set_target(state, resolved, watch)
+        if resolved.commitment.on_change is OnChange.RESET:
+            state.used_minute = self.story.now
+            state.extension = 0
+            state.warned = set()
+        self._measure_anew(state, watch)
+        self.warn_anew(state, watch)
+        self.emit(state, "retargeted")
 
-    def retarget(
-        self, resolved: ResolvedCommitment, offer: Offer, watch: Watch, granted: tuple[int | None, Mapping[str, OpenMinutes]]
-    ) -> None:
-        """Take what is promised now. ``granted``: the deadline without the extension, and the calendars it was on."""
-        clock, (start, old_hours) = resolved.clock, granted
-        resolved.offer, resolved.cycle = offer, watch.cycle
-        self._set_target(resolved, offer, watch)
-        if resolved.extension and (clock == WALL) != (resolved.clock == WALL):
+    def retarget(self, state: CommitmentState, resolved: ResolvedCommitment, watch: Watch, granted: Granted) -> None:
+        """Take what is promised now. ``granted``: before the extension that was granted."""
+        clock, (start, old_hours) = state.clock, granted
+        state.resolved, state.cycle = resolved, watch.cycle
+        self._set_target(state, resolved, watch)
+        if state.extension and (clock == WALL) != (state.clock == WALL):
             start = self.story.now if start is None else start
             if clock == WALL:
-                hours = self.story.hours[offer.calendar]
-                resolved.extension = sum(hours.is_open(minute) for minute in range(start, start + resolved.extension))
+                hours = self.story.hours[resolved.calendar]
+                state.extension = sum(hours.is_open(minute) for minute in range(start, start + state.extension))
             else:
-                moved = old_hours[clock.removesuffix(WALL_PAUSES)].add(start, resolved.extension)
-                resolved.extension = resolved.extension if moved is None else moved - start
-        self._measure_anew(resolved, watch)
-        self._set_due(resolved, watch)
+                moved = old_hours[clock.removesuffix(WALL_PAUSES)].add(start, state.extension)
+                state.extension = state.extension if moved is None else moved - start
+        self._measure_anew(state, watch)
+        self._set_due(state, watch)
 
-    def without_extension(self, resolved: ResolvedCommitment) -> int | None:
+    def without_extension(self, state: CommitmentState) -> int | None:
         """The minute of the deadline if no extension had been granted; ``None`` if it is not in sight."""
-        if resolved.allowance is None:
+        if state.allowance is None:
             return None
-        watch, allowance = self.story.watches[resolved.metric], resolved.allowance - resolved.extension
-        return watch.first_showed(resolved.clock, allowance, self.story.now, resolved.not_before, since=resolved.begins_minute)
+        watch, allowance = self.story.watches[state.metric], state.allowance - state.extension
+        return watch.first_showed(state.clock, allowance, self.story.now, state.not_before, since=state.begins_minute)
 
-    def _measure_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:
+    def _measure_anew(self, state: CommitmentState, watch: Watch) -> None:
         clocks = clocks_of(self.story.hours)
-        if resolved.begins_minute is not None:
-            resolved.begins_at = {clock: watch.count(clock, resolved.begins_minute) for clock in clocks}
-        if resolved.used_minute is not None:
-            resolved.used_from = {clock: watch.count(clock, resolved.used_minute) for clock in clocks}
+        if state.begins_minute is not None:
+            state.begins_at = {clock: watch.count(clock, state.begins_minute) for clock in clocks}
+        if state.used_minute is not None:
+            state.used_from = {clock: watch.count(clock, state.used_minute) for clock in clocks}
 
-    def _set_target(self, resolved: ResolvedCommitment, offer: Offer, watch: Watch) -> None:
-        resolved.target = None
-        resolved.not_before, resolved.by_days = 0, offer.target.startswith("+")
-        if offer.target:
-            begins = watch.began if resolved.begins_minute is None else resolved.begins_minute
-            business, resolved.target, resolved.not_before = length(offer.target, self.story.hours[offer.calendar], begins)
-            on_wall = WALL_PAUSES if offer.commitment.pause_time == "wall" else ""
-            resolved.clock = offer.calendar + on_wall if business else WALL
+    def _set_target(self, state: CommitmentState, resolved: ResolvedCommitment, watch: Watch) -> None:
+        state.target = None
+        state.not_before, state.by_days = 0, resolved.target.startswith("+")
+        if resolved.target:
+            begins = watch.began if state.begins_minute is None else state.begins_minute
+            business, state.target, state.not_before = length(resolved.target, self.story.hours[resolved.calendar], begins)
+            on_wall = WALL_PAUSES if resolved.commitment.pause_time == "wall" else ""
+            state.clock = resolved.calendar + on_wall if business else WALL
 
-    def _set_due(self, resolved: ResolvedCommitment, watch: Watch) -> None:
+    def _set_due(self, state: CommitmentState, watch: Watch) -> None:
         """Rule 19: find the deadline in sight."""
-        allowance = resolved.allowance
-        resolved.due = (
+        allowance = state.allowance
+        state.due = (
             None
             if allowance is None
             else watch.first_showed(
-                resolved.clock,
+                state.clock,
                 allowance,
                 self.story.now,
-                resolved.not_before,
-                strict=resolved.strict,
-                since=resolved.begins_minute,
+                state.not_before,
+                strict=state.strict,
+                since=state.begins_minute,
             )
         )
 
-    def warn_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:
+    def warn_anew(self, state: CommitmentState, watch: Watch) -> None:
         """Rule 20: of the warnings given, those stay given whose thresholds the new deadline leaves behind."""
-        self._set_due(resolved, watch)
-        calendar, now = resolved.offer.calendar, self.story.now
-        given = [threshold for threshold in resolved.offer.thresholds if threshold.text in resolved.warned]
-        resolved.warned = {threshold.text for threshold in given if reached(threshold, resolved, watch, calendar, now)}
+        self._set_due(state, watch)
+        calendar, now = state.resolved.calendar, self.story.now
+        given = [threshold for threshold in state.resolved.thresholds if threshold.text in state.warned]
+        state.warned = {threshold.text for threshold in given if reached(threshold, state, watch, calendar, now)}
 
-    def _end(self, resolved: ResolvedCommitment, signal: str) -> None:
-        timer = resolved.offer.commitment.metric.timer
-        if resolved.verdict == "pending":
+    def _end(self, state: CommitmentState, signal: str) -> None:
+        timer = state.resolved.commitment.metric.timer
+        if state.verdict == "pending":
             if signal in ("cancel", "halt") or timer:
-                resolved.verdict = "halted" if signal == "halt" else "cancelled"
+                state.verdict = "halted" if signal == "halt" else "cancelled"
                 if signal != "restart":
-                    self.emit(resolved, "cancelled")
-            elif resolved.target is None:
-                resolved.verdict = "measured"
-                self.emit(resolved, "measured")
-            elif self.is_past(resolved):
-                self.breach(resolved)
+                    self.emit(state, "cancelled")
+            elif state.target is None:
+                state.verdict = "measured"
+                self.emit(state, "measured")
+            elif self.is_past(state):
+                self.breach(state)
             else:
-                resolved.verdict = "met"
-                self.emit(resolved, "met")
-        if resolved.verdict == "breached" and signal not in ("cancel", "halt") and not timer:
-            resolved.verdict = "late"
-            self.emit(resolved, "met_late")
+                state.verdict = "met"
+                self.emit(state, "met")
+        if state.verdict == "breached" and signal not in ("cancel", "halt") and not timer:
+            state.verdict = "late"
+            self.emit(state, "met_late")
 
-    def is_past(self, resolved: ResolvedCommitment) -> bool:
-        return resolved.due is not None and resolved.due < self.story.now + resolved.strict
+    def is_past(self, state: CommitmentState) -> bool:
+        return state.due is not None and state.due < self.story.now + state.strict
 
-    def breach(self, resolved: ResolvedCommitment) -> None:
-        resolved.verdict = "breached"
-        self.emit(resolved, "elapsed" if resolved.offer.commitment.metric.timer else "breached")
+    def breach(self, state: CommitmentState) -> None:
+        state.verdict = "breached"
+        self.emit(state, "elapsed" if state.resolved.commitment.metric.timer else "breached")
 
-    def emit(self, resolved: ResolvedCommitment, kind: str, level: str = "") -> None:
-        name, page = resolved.offer.commitment.name, resolved.offer.page and kind == "breached"
-        self.story.emit(name, f"commitment.{kind}", level, resolved.cycle, resolved.due, page=page)
+    def emit(self, state: CommitmentState, kind: str, level: str = "") -> None:
+        name, page = state.resolved.commitment.name, state.resolved.page and kind == "breached"
+        self.story.emit(name, f"commitment.{kind}", level, state.cycle, state.due, page=page)

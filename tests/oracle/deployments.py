@@ -12,14 +12,14 @@ from tests.oracle.ticket import (
     MINUTE,
     WALL,
     WALL_PAUSES,
+    CommitmentState,
     EscalationState,
-    Offer,
     ResolvedCommitment,
     ResolvedLadder,
     Story,
     Watch,
     first_applying,
-    offered,
+    resolve,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from stream.sla.policy.metric import Metric
     from stream.sla.policy.policy import Policy
-    from tests.oracle.commitments import CommitmentRules
+    from tests.oracle.commitments import CommitmentRules, Granted
     from tests.oracle.escalations import EscalationRules
     from tests.oracle.hours import OpenMinutes
 
@@ -206,13 +206,13 @@ class DeploymentRules:
         for name in taken:
             one = story.commitments[name]
             if one.metric == old_row:
-                one.offer = replace(one.offer, commitment=replace(one.offer.commitment, metric=metric))
+                one.resolved = replace(one.resolved, commitment=replace(one.resolved.commitment, metric=metric))
         for name in affected_ladders:
             if escalations[name].metric == old_row:
                 escalations[name].metric = row
         story.watches[row] = watch
 
-    def _new_name(self, names: Names, one: ResolvedCommitment, name: str) -> str:
+    def _new_name(self, names: Names, one: CommitmentState, name: str) -> str:
         return names.commitment(names.policy(one.policy), name)
 
     def _new_ladder(self, names: Names, one: EscalationState, name: str) -> str:
@@ -228,7 +228,7 @@ class DeploymentRules:
             if new != name and new not in story.commitments and not still:
                 story.commitments[new] = story.commitments.pop(name)
                 if one.verdict != "pending":
-                    one.offer = replace(one.offer, commitment=replace(one.offer.commitment, name=new))
+                    one.resolved = replace(one.resolved, commitment=replace(one.resolved.commitment, name=new))
         for name, high in list(self.escalation_rules.escalations.items()):
             high.policy = names.policy(high.policy)
             new = names.ladder(high.policy, name)
@@ -245,7 +245,7 @@ class DeploymentRules:
     def _ladders_before(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, ResolvedLadder]:
         found = {}
         for name, high in self.escalation_rules.escalations.items():
-            ladders = offered(earlier, fields, self.story.watches[high.metric].began, self.story.hours)[1]
+            ladders = resolve(earlier, fields, self.story.watches[high.metric].began, self.story.hours)[1]
             for old, resolved_ladder in ladders.items():
                 if name in (names.ladder(names.policy(resolved_ladder.policy), old), old):
                     found[name] = resolved_ladder
@@ -254,33 +254,31 @@ class DeploymentRules:
     def _apply_commitments(self, fields: Fields, granted: dict[str, int | None], old_hours: Mapping[str, OpenMinutes]) -> None:
         story, applicable = self.story, set()
         for metric, watch in story.watches.items():
-            for name, offer in (story.offered(metric, fields)[0] if watch.on else {}).items():
+            for name, resolved in (story.resolve_on(metric, fields)[0] if watch.on else {}).items():
                 applicable.add(name)
                 one = story.commitments.get(name)
                 elsewhere = one is not None and one.metric != metric and story.watches[one.metric].on
-                if one and elsewhere and name in story.offered(one.metric, fields)[0]:
+                if one and elsewhere and name in story.resolve_on(one.metric, fields)[0]:
                     continue
                 if one is not None and one.verdict == "pending":
-                    self._carry(one, offer, watch, (granted.get(name), old_hours))
+                    self._carry(one, resolved, watch, (granted.get(name), old_hours))
                 else:
-                    self.commitment_rules.begin(name, offer, watch, deployed=True)
+                    self.commitment_rules.begin(name, resolved, watch, deployed=True)
         for name, one in story.commitments.items():
             if one.verdict == "pending" and story.watches[one.metric].on and name not in applicable:
                 one.verdict = "cancelled"
                 self.commitment_rules.emit(one, "cancelled")
 
-    def _carry(
-        self, one: ResolvedCommitment, offer: Offer, watch: Watch, granted: tuple[int | None, Mapping[str, OpenMinutes]]
-    ) -> None:
-        commitment_rules, old = self.commitment_rules, one.offer
+    def _carry(self, one: CommitmentState, resolved: ResolvedCommitment, watch: Watch, granted: Granted) -> None:
+        commitment_rules, old = self.commitment_rules, one.resolved
         before = (one.due, one.target, one.by_days, _way(one.clock), _named(old))
-        renamed = old.commitment.name != offer.commitment.name
-        one.policy = offer.policy.name
+        renamed = old.commitment.name != resolved.commitment.name
+        one.policy = resolved.policy.name
         if one.unjudged:
-            one.offer, one.cycle = offer, watch.cycle
+            one.resolved, one.cycle = resolved, watch.cycle
         else:
-            commitment_rules.retarget(one, offer, watch, granted)
-        if (one.due, one.target, one.by_days, _way(one.clock), _named(offer)) == before and not renamed:
+            commitment_rules.retarget(one, resolved, watch, granted)
+        if (one.due, one.target, one.by_days, _way(one.clock), _named(resolved)) == before and not renamed:
             return
         commitment_rules.warn_anew(one, watch)
         commitment_rules.emit(one, "retargeted")
@@ -292,7 +290,7 @@ class DeploymentRules:
         found = {}
         for name, high in self.escalation_rules.escalations.items():
             watch = self.story.watches[high.metric]
-            resolved_ladder = offered(earlier, fields, watch.began, self.story.hours)[1].get(name)
+            resolved_ladder = resolve(earlier, fields, watch.began, self.story.hours)[1].get(name)
             if resolved_ladder is not None and watch.on:
                 policy = names.policy(resolved_ladder.policy)
                 ladder = names.ladder(policy, name)
@@ -303,28 +301,28 @@ class DeploymentRules:
     def _apply_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, list[str]]) -> None:
         story, escalation_rules, applicable = self.story, self.escalation_rules, set()
         for metric, watch in story.watches.items():
-            for name, resolved_ladder in story.offered(metric, fields)[1].items() if watch.on else ():
+            for name, resolved_ladder in story.resolve_on(metric, fields)[1].items() if watch.on else ():
                 applicable.add(name)
                 high = escalation_rules.escalations.get(name)
                 elsewhere = high is not None and high.metric != metric and story.watches[high.metric].on
-                if high and elsewhere and name in story.offered(high.metric, fields)[1]:
+                if high and elsewhere and name in story.resolve_on(high.metric, fields)[1]:
                     continue
-                if high is not None and high.state != "withdrawn" and (high.metric, high.cycle) != (metric, watch.cycle):
+                if high is not None and high.phase != "withdrawn" and (high.metric, high.cycle) != (metric, watch.cycle):
                     its = story.watches[high.metric]
                     if its.on and its.cycle == high.cycle:
                         high.metric, high.cycle = metric, watch.cycle
                 escalation_rules.apply_ladder(name, resolved_ladder, metric, watch)
                 escalation_rules.raise_highest(name, resolved_ladder, waiting.get(name, []))
         for name, high in escalation_rules.escalations.items():
-            applies = story.offered(high.metric, fields)[1].get(name)
-            gone = high.state == "monitoring" and applies is None
+            applies = story.resolve_on(high.metric, fields)[1].get(name)
+            gone = high.phase == "monitoring" and applies is None
             if (story.watches[high.metric].on or gone) and name not in applicable and name in before:
                 escalation_rules.release(before[name].ladder.name, high, before[name], "withdrawn")
             escalation_rules.resolved_ladder[name] = applies
 
 
-def _named(offer: Offer) -> tuple[str, int, str, str]:
-    return offer.policy.name, offer.policy.version, offer.calendar, offer.commitment.metric.name
+def _named(resolved: ResolvedCommitment) -> tuple[str, int, str, str]:
+    return resolved.policy.name, resolved.policy.version, resolved.calendar, resolved.commitment.metric.name
 
 
 def _way(clock: str) -> tuple[bool, bool]:

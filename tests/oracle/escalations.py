@@ -22,11 +22,11 @@ class EscalationRules:
         self.story = story
         self.escalations: dict[str, EscalationState] = {}
         self.resolved_ladder: dict[str, ResolvedLadder | None] = {}
-        """What every ladder that has once applied offers to the fields as they are."""
+        """What every ladder that has once applied is for the fields as they are."""
 
     def receive_signal(self, metric: str, watch: Watch, signal: str, before: Fields, only: set[str] | None = None) -> None:
         """The stopwatch is about to end, or was just paused, resumed or reopened. ``only``: these; ``None``: all on it."""
-        for name, resolved_ladder in self.story.offered(metric, before)[1].items():
+        for name, resolved_ladder in self.story.resolve_on(metric, before)[1].items():
             escalation_state = self.escalations.get(name)
             if escalation_state is None or escalation_state.metric != metric or escalation_state.cycle != watch.cycle:
                 continue
@@ -39,18 +39,18 @@ class EscalationRules:
                 if until is None:
                     self.release(name, escalation_state, resolved_ladder)
                     continue
-                escalation_state.state, escalation_state.watched_until = "monitoring", until
+                escalation_state.phase, escalation_state.watched_until = "monitoring", until
                 self._emit(name, escalation_state, "monitoring", resolved_ladder, due=until)
             elif signal == "halt":
                 self.release(name, escalation_state, resolved_ladder, "withdrawn")
-            elif signal == "restore" and escalation_state.state == "withdrawn":
+            elif signal == "restore" and escalation_state.phase == "withdrawn":
                 self._come_back(name, escalation_state, resolved_ladder)
             elif signal in ("stop", "restart", "cancel"):
                 self.release(name, escalation_state, resolved_ladder)
 
     def begin_cycle(self, metric: str, watch: Watch, ladders: dict[str, ResolvedLadder], before: Fields) -> None:
         """Rule 28: a cycle has begun that no more has some of these ladders, which the cycle before had."""
-        for name in ladders.keys() - self.story.offered(metric, before)[1].keys():
+        for name in ladders.keys() - self.story.resolve_on(metric, before)[1].keys():
             escalation_state = self.escalations.get(name)
             if escalation_state is not None and escalation_state.metric == metric:
                 self.release(name, escalation_state, ladders[name])
@@ -59,9 +59,9 @@ class EscalationRules:
         meant = []
         for name, escalation_state in self.escalations.items():
             rows = (escalation_state.metric, *self.story.watches)
-            offers = [on_row[name] for row in rows if name in (on_row := self.story.offered(row, before)[1])]
-            if offers:
-                resolved_ladder = offers[0]
+            resolved_ladders = [on_row[name] for row in rows if name in (on_row := self.story.resolve_on(row, before)[1])]
+            if resolved_ladders:
+                resolved_ladder = resolved_ladders[0]
                 level = self.story.former_levels.get((resolved_ladder.policy, name, event.level), event.level)
                 request = event.replace(level=level)
                 meant.append((name, escalation_state, resolved_ladder, request))
@@ -78,15 +78,15 @@ class EscalationRules:
                 continue
             if event.type == "escalation.released":
                 self.release(name, escalation_state, resolved_ladder)
-            elif escalation_state.state == "active":
-                escalation_state.state, escalation_state.last_emitted_at = "acknowledged", self.story.now
+            elif escalation_state.phase == "active":
+                escalation_state.phase, escalation_state.last_emitted_at = "acknowledged", self.story.now
                 self._emit(name, escalation_state, "acknowledged", resolved_ladder)
 
     def apply_ladders(self, fields: Fields, before: Fields) -> None:
         """Begin and end ladders, so that those of the fields apply on every stopwatch that is on."""
         applicable = set()
         for metric, watch in self.story.watches.items():
-            for name, resolved_ladder in self.story.offered(metric, fields)[1].items() if watch.on else ():
+            for name, resolved_ladder in self.story.resolve_on(metric, fields)[1].items() if watch.on else ():
                 applicable.add(name)
                 escalation_state = self.escalations.get(name)
                 elsewhere = (
@@ -94,14 +94,14 @@ class EscalationRules:
                     and escalation_state.metric != metric
                     and self.story.watches[escalation_state.metric].on
                 )
-                if escalation_state and elsewhere and name in self.story.offered(escalation_state.metric, fields)[1]:
+                if escalation_state and elsewhere and name in self.story.resolve_on(escalation_state.metric, fields)[1]:
                     continue
                 self.apply_ladder(name, resolved_ladder, metric, watch)
         for name, escalation_state in self.escalations.items():
             watch = self.story.watches[escalation_state.metric]
-            applied = self.story.offered(escalation_state.metric, before)[1].get(name)
-            applies = self.story.offered(escalation_state.metric, fields)[1].get(name)
-            watched_and_gone = escalation_state.state == "monitoring" and applies is None
+            applied = self.story.resolve_on(escalation_state.metric, before)[1].get(name)
+            applies = self.story.resolve_on(escalation_state.metric, fields)[1].get(name)
+            watched_and_gone = escalation_state.phase == "monitoring" and applies is None
             if (watch.on or watched_and_gone) and name not in applicable and applied is not None:
                 self.release(name, escalation_state, applied, "withdrawn")
             self.resolved_ladder[name] = applies
@@ -112,36 +112,36 @@ class EscalationRules:
             if escalation_state is not None:
                 self.release(name, escalation_state, resolved_ladder)
             self.escalations[name] = EscalationState(metric, watch.cycle, policy=resolved_ladder.policy)
-        elif escalation_state.state == "withdrawn":
+        elif escalation_state.phase == "withdrawn":
             self._come_back(name, escalation_state, resolved_ladder)
 
     def _come_back(self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder) -> None:
-        escalation_state.state, escalation_state.last_emitted_at, escalation_state.repeats = "active", self.story.now, 0
+        escalation_state.phase, escalation_state.last_emitted_at, escalation_state.repeats = "active", self.story.now, 0
         self._emit(name, escalation_state, "recurred", resolved_ladder)
 
     def waiting(self, name: str, resolved_ladder: ResolvedLadder) -> list[str]:
         """Levels that a past minute had reached and that are still to be raised: they wait for an open minute."""
         escalation_state = self.escalations[name]
-        if escalation_state.state != "active" or not self._may_escalate(resolved_ladder):
+        if escalation_state.phase != "active" or not self._may_escalate(resolved_ladder):
             return []
         past = self._past(escalation_state, resolved_ladder)
         return [level.name for level in past if level.name not in escalation_state.passed_over]
 
     def _past(self, escalation_state: EscalationState, resolved_ladder: ResolvedLadder) -> list[Level]:
         """Levels that a past minute had reached, and that were not raised, nor any higher one."""
-        resolved, now = self.story.commitments.get(resolved_ladder.ladder.commitment), self.story.now
+        commitment_state, now = self.story.commitments.get(resolved_ladder.ladder.commitment), self.story.now
         watch = self.story.watches[escalation_state.metric].a_minute_ago(now)  # what this very minute reaches is not past
         return [
             level
             for level, threshold in resolved_ladder.levels
             if not _passed(level, escalation_state, resolved_ladder)
-            and reached(threshold, resolved, watch, resolved_ladder.calendar, now - 1)
+            and reached(threshold, commitment_state, watch, resolved_ladder.calendar, now - 1)
         ]
 
     def raise_highest(self, name: str, resolved_ladder: ResolvedLadder, waiting: list[str]) -> None:
         """Rule 39: of the levels that are past at a deployment only the highest. ``waiting``: those that were past before."""
         escalation_state = self.escalations[name]
-        if escalation_state.state != "active" or not self._may_escalate(resolved_ladder):
+        if escalation_state.phase != "active" or not self._may_escalate(resolved_ladder):
             return
         past = self._past(escalation_state, resolved_ladder)
         over = escalation_state.passed_over & {level.name for level in past}
@@ -163,34 +163,34 @@ class EscalationRules:
 
     def _emit_due_of(self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder | None) -> bool:
         now, watch = self.story.now, self.story.watches[escalation_state.metric]
-        if escalation_state.state == "monitoring" and escalation_state.watched_until == now and resolved_ladder is not None:
+        if escalation_state.phase == "monitoring" and escalation_state.watched_until == now and resolved_ladder is not None:
             self.release(name, escalation_state, resolved_ladder, "quiet")
             return True
         if (
             resolved_ladder is None
-            or escalation_state.state not in ("active", "acknowledged")
+            or escalation_state.phase not in ("active", "acknowledged")
             or not watch.on
             or not self._may_escalate(resolved_ladder)
         ):
             return False
         highest = next((level for level in resolved_ladder.ladder.levels if level.name in escalation_state.raised[-1:]), None)
-        if escalation_state.state == "acknowledged":
+        if escalation_state.phase == "acknowledged":
             if highest is None or not self._again(
                 highest, resolved_ladder.ladder.raise_again_after, escalation_state, resolved_ladder
             ):
                 return False
-            escalation_state.state, escalation_state.last_emitted_at, escalation_state.repeats = "active", now, 0
+            escalation_state.phase, escalation_state.last_emitted_at, escalation_state.repeats = "active", now, 0
             self._emit(name, escalation_state, "repeated", resolved_ladder, due=self._due(resolved_ladder))
             return True
         raised = False
-        resolved = self.story.commitments.get(resolved_ladder.ladder.commitment)
+        commitment_state = self.story.commitments.get(resolved_ladder.ladder.commitment)
         for level, threshold in resolved_ladder.levels:
             may_emit = _may_emit(level, resolved_ladder, self.story)
             if (
                 may_emit
                 and level.name not in escalation_state.passed_over
                 and not _passed(level, escalation_state, resolved_ladder)
-                and reached(threshold, resolved, watch, resolved_ladder.calendar, now)
+                and reached(threshold, commitment_state, watch, resolved_ladder.calendar, now)
             ):
                 escalation_state.raised.append(level.name)
                 escalation_state.last_emitted_at, escalation_state.repeats, raised = now, 0, True
@@ -207,9 +207,9 @@ class EscalationRules:
 
     def _reopen(self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder) -> None:
         escalation_state.last_emitted_at, escalation_state.repeats = self.story.now, 0
-        if escalation_state.state == "quiet":
+        if escalation_state.phase == "quiet":
             escalation_state.raised, escalation_state.passed_over = [], set()
-        escalation_state.state = "active"
+        escalation_state.phase = "active"
         if escalation_state.raised:
             self._emit(name, escalation_state, "recurred", resolved_ladder)
 
@@ -231,20 +231,22 @@ class EscalationRules:
         again = _passed(level, escalation_state, resolved_ladder)
         if not again:
             escalation_state.raised.append(level.name)
-        escalation_state.state, escalation_state.last_emitted_at, escalation_state.repeats = "active", now, 0
+        escalation_state.phase, escalation_state.last_emitted_at, escalation_state.repeats = "active", now, 0
         kind, team = "escalation.repeated" if again else "escalation.raised", resolved_ladder.teams.get(level.name, "")
         self.story.emit(name, kind, level.name, escalation_state.cycle, self._due(resolved_ladder), ladder.kind, team)
 
     def release(
-        self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder, state: str = "released"
+        self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder, phase: str = "released"
     ) -> None:
         if _active(escalation_state):
-            escalation_state.state = state
+            escalation_state.phase = phase
             self._emit(name, escalation_state, "released", resolved_ladder)
 
     def _may_escalate(self, resolved_ladder: ResolvedLadder) -> bool:
-        resolved = self.story.commitments.get(resolved_ladder.ladder.commitment)
-        return not resolved_ladder.ladder.commitment or (resolved is not None and resolved.verdict in ("pending", "breached"))
+        commitment_state = self.story.commitments.get(resolved_ladder.ladder.commitment)
+        return not resolved_ladder.ladder.commitment or (
+            commitment_state is not None and commitment_state.verdict in ("pending", "breached")
+        )
 
     def _again(
         self, level: Level, wait: Duration | None, escalation_state: EscalationState, resolved_ladder: ResolvedLadder
@@ -259,8 +261,8 @@ class EscalationRules:
         return later(minute, wait.text, self.story.hours[resolved_ladder.calendar])
 
     def _due(self, resolved_ladder: ResolvedLadder) -> int | None:
-        resolved = self.story.commitments.get(resolved_ladder.ladder.commitment)
-        return None if resolved is None else resolved.due
+        commitment_state = self.story.commitments.get(resolved_ladder.ladder.commitment)
+        return None if commitment_state is None else commitment_state.due
 
     def _emit(
         self,
@@ -278,7 +280,7 @@ class EscalationRules:
 
 
 def _active(escalation_state: EscalationState) -> bool:
-    return bool(escalation_state.raised) and escalation_state.state in _ACTIVE
+    return bool(escalation_state.raised) and escalation_state.phase in _ACTIVE
 
 
 def _passed(level: Level, escalation_state: EscalationState, resolved_ladder: ResolvedLadder) -> bool:

@@ -276,7 +276,7 @@ class _Ticket:
     def _give_signal(self, name: str, watch: Watch, signal: str, before: Fields) -> None:
         """Endings are judged while the stopwatch still runs; new commitments begin when all signals are given."""
         ends, cycle = signal in ("stop", "restart", "cancel", "halt"), watch.cycle
-        ladders = self.story.offered(name, before)[1]
+        ladders = self.story.resolve_on(name, before)[1]
         if not ends:
             watch.take(signal, self.story.now)
         if watch.cycle == cycle:

@@ -50,17 +50,17 @@ class Story:
         self.hours = hours
         self.now = 0
         self.watches: dict[str, Watch] = {}
-        self.commitments: dict[str, ResolvedCommitment] = {}
+        self.commitments: dict[str, CommitmentState] = {}
         self.emitted: set[Expected] = set()
         self.former: dict[tuple[str, str], str] = {}
         """Policy and former name of a commitment, to its present name."""
         self.former_levels: dict[tuple[str, str, str], str] = {}
         """Policy, ladder and former name of a level, to its present name."""
 
-    def offered(self, metric: str, fields: Fields) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
+    def resolve_on(self, metric: str, fields: Fields) -> tuple[dict[str, ResolvedCommitment], dict[str, ResolvedLadder]]:
         """What is promised to these fields on the stopwatch of a row."""
-        offers, ladders = offered(self.policies, fields, self.watches[metric].began, self.hours)
-        on_row = {name: offer for name, offer in offers.items() if offer.commitment.metric.name == metric}
+        commitments, ladders = resolve(self.policies, fields, self.watches[metric].began, self.hours)
+        on_row = {name: resolved for name, resolved in commitments.items() if resolved.commitment.metric.name == metric}
         return on_row, {
             name: resolved_ladder for name, resolved_ladder in ladders.items() if resolved_ladder.metric.name == metric
         }
@@ -219,10 +219,10 @@ def clocks_of(hours: Mapping[str, OpenMinutes]) -> list[str]:
 
 
 @dataclass
-class ResolvedCommitment:
+class CommitmentState:
     """One commitment to one ticket, in one cycle of its stopwatch."""
 
-    offer: Offer
+    resolved: ResolvedCommitment
     cycle: int
     verdict: str = "pending"
     target: int | None = None
@@ -249,12 +249,12 @@ class ResolvedCommitment:
 
     @property
     def metric(self) -> str:
-        return self.offer.commitment.metric.name
+        return self.resolved.commitment.metric.name
 
     @property
     def strict(self) -> bool:
         """Rule 17: reached is breached."""
-        return self.offer.commitment.at_deadline == "breached"
+        return self.resolved.commitment.at_deadline == "breached"
 
     @property
     def allowance(self) -> int | None:
@@ -271,7 +271,7 @@ class EscalationState:
 
     metric: str
     cycle: int
-    state: str = "active"
+    phase: str = "active"
     raised: list[str] = field(default_factory=list)
     last_emitted_at: int = 0
     repeats: int = 0
@@ -283,7 +283,7 @@ class EscalationState:
 
 
 @dataclass(frozen=True)
-class Offer:
+class ResolvedCommitment:
     """A commitment as it applies to certain fields."""
 
     policy: Policy
@@ -327,15 +327,15 @@ def first_applying(policies: Sequence[Policy], fields: Fields, began: int) -> Po
     return None
 
 
-def offered(
+def resolve(
     policies: Sequence[Policy], fields: Fields, began: int, hours: Mapping[str, OpenMinutes]
-) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
+) -> tuple[dict[str, ResolvedCommitment], dict[str, ResolvedLadder]]:
     """What is promised to a ticket with these fields on a stopwatch whose cycle began at that minute: rules 10 to 12, 41."""
     policy = first_applying(policies, fields, began)
     if policy is None:
         return {}, {}
     usual = choose(policy.calendar, fields)
-    offers, ladders = {}, {}
+    commitments, ladders = {}, {}
 
     def asked(calendar: str) -> Fields:
         return {**fields, "@started": "in_hours" if hours[calendar].is_open(began) else "out_of_hours"}
@@ -347,58 +347,60 @@ def offered(
             target = choose(commitment.target, known)
             thresholds = choose(commitment.warn_at, known) or ()
             text = "" if target is None else target.text
-            offers[commitment.name] = Offer(policy, own, commitment, text, thresholds, choose(commitment.page, known) == "yes")
+            commitments[commitment.name] = ResolvedCommitment(
+                policy, own, commitment, text, thresholds, choose(commitment.page, known) == "yes"
+            )
     for ladder in policy.ladders:
-        if ladder.commitment and ladder.commitment not in offers:
+        if ladder.commitment and ladder.commitment not in commitments:
             continue
-        fields = asked(offers[ladder.commitment].calendar if ladder.commitment else usual)
+        fields = asked(commitments[ladder.commitment].calendar if ladder.commitment else usual)
         if not holds(ladder.when, NOBODY, fields):
             continue
         levels = tuple((level, threshold) for level in ladder.levels if (threshold := choose(level.at, fields)) is not None)
         chosen = {level.name: choose(level.assign_to, fields) for level in ladder.levels if level.assign_to is not None}
         teams = {level: team for level, team in chosen.items() if team is not None}
         if ladder.commitment:
-            below = offers[ladder.commitment]
+            below = commitments[ladder.commitment]
             ladders[ladder.name] = ResolvedLadder(ladder, below.calendar, below.commitment.metric, levels, teams, policy.name)
         else:
             assert ladder.metric is not None
             ladders[ladder.name] = ResolvedLadder(ladder, usual, ladder.metric, levels, teams, policy.name)
-    return offers, ladders
+    return commitments, ladders
 
 
-def reached(threshold: Threshold, resolved: ResolvedCommitment | None, watch: Watch, calendar: str, now: int) -> bool:
+def reached(threshold: Threshold, state: CommitmentState | None, watch: Watch, calendar: str, now: int) -> bool:
     """Whether a threshold lies at or before this minute: rules 20 to 23."""
     hours = watch.hours[calendar]
     if threshold.kind is ThresholdKind.SHARE:
-        if resolved is None or resolved.target is None or resolved.allowance is None:
+        if state is None or state.target is None or state.allowance is None:
             return False
-        share = Fraction((resolved.target + resolved.extension) * threshold.per_mille, 1000)
-        used = resolved.base + whole(share, threshold.text)
-        not_before = resolved.not_before if used >= resolved.allowance else 0
-        return watch.has_shown(clock_on(resolved.clock, calendar), used, not_before, now, since=resolved.begins_minute)
+        share = Fraction((state.target + state.extension) * threshold.per_mille, 1000)
+        used = state.base + whole(share, threshold.text)
+        not_before = state.not_before if used >= state.allowance else 0
+        return watch.has_shown(clock_on(state.clock, calendar), used, not_before, now, since=state.begins_minute)
     assert threshold.duration is not None
     text = threshold.duration.text
     if threshold.kind is ThresholdKind.AFTER and text.startswith("+"):
-        reached_at = None if resolved is None or resolved.due is None else delay_end(text, hours, resolved.due)
+        reached_at = None if state is None or state.due is None else delay_end(text, hours, state.due)
         return reached_at is not None and now >= reached_at
-    used_minute = None if resolved is None or threshold.kind is not ThresholdKind.USED else resolved.used_minute
+    used_minute = None if state is None or threshold.kind is not ThresholdKind.USED else state.used_minute
     business, minutes, not_before = length(text, hours, watch.began if used_minute is None else used_minute)
     clock = calendar if business else WALL
-    if business and resolved is not None and resolved.clock.endswith(WALL_PAUSES):
+    if business and state is not None and state.clock.endswith(WALL_PAUSES):
         clock += WALL_PAUSES
     if threshold.kind is ThresholdKind.USED:
-        used = minutes + (0 if resolved is None else resolved.used_from.get(clock, 0))
-        return watch.has_shown(clock, used, not_before, now, since=None if resolved is None else resolved.begins_minute)
-    if resolved is None or resolved.allowance is None:
+        used = minutes + (0 if state is None else state.used_from.get(clock, 0))
+        return watch.has_shown(clock, used, not_before, now, since=None if state is None else state.begins_minute)
+    if state is None or state.allowance is None:
         return False
     before = threshold.kind is ThresholdKind.LEFT
-    if business == (resolved.clock != WALL):
-        return watch.reading(clock, resolved.begins_minute) >= max(resolved.allowance + (-minutes if before else minutes), 0)
-    if resolved.due is None:
+    if business == (state.clock != WALL):
+        return watch.reading(clock, state.begins_minute) >= max(state.allowance + (-minutes if before else minutes), 0)
+    if state.due is None:
         return False
     if not business:
-        return now >= resolved.due + (-minutes if before else minutes)
-    reached_at = hours.subtract(resolved.due, minutes) if before else hours.add(resolved.due, minutes)
+        return now >= state.due + (-minutes if before else minutes)
+    reached_at = hours.subtract(state.due, minutes) if before else hours.add(state.due, minutes)
     return reached_at is not None and now >= reached_at
 
 
