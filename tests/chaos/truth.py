@@ -218,7 +218,7 @@ def detail(effect: Effect) -> Detail:
 
 def _open_commitments(story: Story) -> Iterator[OpenState]:
     for name, commitment_state in story.commitments.items():
-        watch = story.watches[commitment_state.metric]
-        if commitment_state.target is not None and watch.on and commitment_state.verdict in _WORDS:
-            word = _WORDS[commitment_state.verdict][watch.phase == "paused"]
+        stopwatch = story.stopwatches[commitment_state.metric]
+        if commitment_state.target is not None and stopwatch.on and commitment_state.verdict in _WORDS:
+            word = _WORDS[commitment_state.verdict][stopwatch.phase == "paused"]
             yield name, word, None if commitment_state.due is None else commitment_state.due * MINUTE

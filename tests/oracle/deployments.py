@@ -16,8 +16,8 @@ from tests.oracle.ticket import (
     EscalationState,
     ResolvedCommitment,
     ResolvedLadder,
+    Stopwatch,
     Story,
-    Watch,
     first_applying,
     resolve,
 )
@@ -106,21 +106,21 @@ def continued(earlier: Sequence[Policy], later: Sequence[Policy], names: Names) 
     return found
 
 
-def replayed(metric: Metric, hours: Mapping[str, OpenMinutes], events: Sequence[Event], now: int) -> Watch:
+def replayed(metric: Metric, hours: Mapping[str, OpenMinutes], events: Sequence[Event], now: int) -> Stopwatch:
     """Rule 37: the stopwatch of a row as it would stand if it had been kept from the first event on."""
-    record, watch = Record(), Watch(hours)
+    record, stopwatch = Record(), Stopwatch(hours)
     past = [event for event in events if event.at < now * MINUTE]
     for minute in range(past[0].at // MINUTE, now) if past else ():
         for event in [one for one in past if one.at // MINUTE == minute]:
             real, changed = record.after(event)
-            given = signals(metric, watch.phase, real, changed, record)
-            for signal in in_time(metric, watch, given, record.fields, minute):
-                watch.take(signal, minute)
-        for signal in starts_now(metric, watch, record, minute):
-            watch.take(signal, minute)
-        if watch.phase == "running":
-            watch.run(minute)
-    return watch
+            given = signals(metric, stopwatch.phase, real, changed, record)
+            for signal in in_time(metric, stopwatch, given, record.fields, minute):
+                stopwatch.take(signal, minute)
+        for signal in starts_now(metric, stopwatch, record, minute):
+            stopwatch.take(signal, minute)
+        if stopwatch.phase == "running":
+            stopwatch.run(minute)
+    return stopwatch
 
 
 def know_former(story: Story, names: Names, policies: Sequence[Policy]) -> None:
@@ -167,20 +167,20 @@ class DeploymentRules:
         old_hours = story.hours
         story.policies, story.hours = policies, {**old_hours, **to.hours}
         for row in new_rows.keys() - rows.keys() - goes_on.keys():
-            story.watches[row] = replayed(new_rows[row], story.hours, events, story.now)
-        for watch in story.watches.values():
-            watch.count_anew(story.hours)
+            story.stopwatches[row] = replayed(new_rows[row], story.hours, events, story.now)
+        for stopwatch in story.stopwatches.values():
+            stopwatch.count_anew(story.hours)
         self._apply_commitments(fields, granted, old_hours)
         self._apply_ladders(fields, ladders_before, waiting)
-        for row in story.watches.keys() - new_rows.keys():
-            if story.watches[row].on:
-                story.watches[row].take("cancel", story.now)
+        for row in story.stopwatches.keys() - new_rows.keys():
+            if story.stopwatches[row].on:
+                story.stopwatches[row].take("cancel", story.now)
         return new_rows
 
     def _go_on(self, policies: Sequence[Policy], names: Names, rows: tuple[str, str], metric: Metric, fields: Fields) -> None:
         story, (row, old_row) = self.story, rows
-        old = story.watches.get(old_row, Watch(story.hours))
-        watch = replace(old, ran=list(old.ran), counts=dict(old.counts))
+        old = story.stopwatches.get(old_row, Stopwatch(story.hours))
+        stopwatch = replace(old, ran=list(old.ran), counts=dict(old.counts))
         on_row = {(p.name, one.name) for p in policies for one in p.commitments if one.metric.name == row}
         taken = {name for name, one in story.commitments.items() if self._new_name(names, one, name) in {n for _, n in on_row}}
         laddered = {
@@ -192,17 +192,21 @@ class DeploymentRules:
         escalations = self.escalation_rules.escalations
         affected_ladders = {name for name, one in escalations.items() if self._new_ladder(names, one, name) in laddered}
         asked = Event(story.now * MINUTE, "", "", "")  # type: ignore[arg-type]
-        given = signals_when_asked(metric, watch.phase, asked, fields) if watch.phase in ("idle", "running", "paused") else []
-        given = in_time(metric, watch, given, fields, story.now)
+        given = (
+            signals_when_asked(metric, stopwatch.phase, asked, fields)
+            if stopwatch.phase in ("idle", "running", "paused")
+            else []
+        )
+        given = in_time(metric, stopwatch, given, fields, story.now)
         for signal in given if not self.record.gone else []:
-            known = watch.cycle > 0
+            known = stopwatch.cycle > 0
             if signal not in _ENDS:
-                watch.take(signal, story.now)
+                stopwatch.take(signal, story.now)
             if known and signal != "start":
-                self.commitment_rules.receive_signal(old_row, watch, signal, fields, taken)
-                self.escalation_rules.receive_signal(old_row, watch, signal, fields, affected_ladders)
+                self.commitment_rules.receive_signal(old_row, stopwatch, signal, fields, taken)
+                self.escalation_rules.receive_signal(old_row, stopwatch, signal, fields, affected_ladders)
             if signal in _ENDS:
-                watch.take(signal, story.now)
+                stopwatch.take(signal, story.now)
         for name in taken:
             one = story.commitments[name]
             if one.metric == old_row:
@@ -210,7 +214,7 @@ class DeploymentRules:
         for name in affected_ladders:
             if escalations[name].metric == old_row:
                 escalations[name].metric = row
-        story.watches[row] = watch
+        story.stopwatches[row] = stopwatch
 
     def _new_name(self, names: Names, one: CommitmentState, name: str) -> str:
         return names.commitment(names.policy(one.policy), name)
@@ -223,20 +227,21 @@ class DeploymentRules:
         for name, one in list(story.commitments.items()):
             one.policy = names.policy(one.policy)
             new = names.commitment(one.policy, name)
-            chosen = first_applying(policies, fields, story.watches[one.metric].began)
+            chosen = first_applying(policies, fields, story.stopwatches[one.metric].began)
             still = chosen is not None and name in {commitment.name for commitment in chosen.commitments}
             if new != name and new not in story.commitments and not still:
                 story.commitments[new] = story.commitments.pop(name)
                 if one.verdict != "pending":
                     one.resolved = replace(one.resolved, commitment=replace(one.resolved.commitment, name=new))
-        for name, high in list(self.escalation_rules.escalations.items()):
-            high.policy = names.policy(high.policy)
-            new = names.ladder(high.policy, name)
-            chosen = first_applying(policies, fields, story.watches[high.metric].began)
+        for name, escalation_state in list(self.escalation_rules.escalations.items()):
+            escalation_state.policy = names.policy(escalation_state.policy)
+            new = names.ladder(escalation_state.policy, name)
+            chosen = first_applying(policies, fields, story.stopwatches[escalation_state.metric].began)
             ladders = {} if chosen is None else {ladder.name: ladder for ladder in chosen.ladders}
             kept = {level.name for level in ladders[new].levels} if new in ladders else set()
-            high.raised = [
-                level if level in kept else names.levels.get((high.policy, new, level), level) for level in high.raised
+            escalation_state.raised = [
+                level if level in kept else names.levels.get((escalation_state.policy, new, level), level)
+                for level in escalation_state.raised
             ]
             if new != name and new not in self.escalation_rules.escalations and name not in ladders:
                 self.escalation_rules.escalations[new] = self.escalation_rules.escalations.pop(name)
@@ -244,8 +249,8 @@ class DeploymentRules:
 
     def _ladders_before(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, ResolvedLadder]:
         found = {}
-        for name, high in self.escalation_rules.escalations.items():
-            ladders = resolve(earlier, fields, self.story.watches[high.metric].began, self.story.hours)[1]
+        for name, escalation_state in self.escalation_rules.escalations.items():
+            ladders = resolve(earlier, fields, self.story.stopwatches[escalation_state.metric].began, self.story.hours)[1]
             for old, resolved_ladder in ladders.items():
                 if name in (names.ladder(names.policy(resolved_ladder.policy), old), old):
                     found[name] = resolved_ladder
@@ -253,34 +258,34 @@ class DeploymentRules:
 
     def _apply_commitments(self, fields: Fields, granted: dict[str, int | None], old_hours: Mapping[str, OpenMinutes]) -> None:
         story, applicable = self.story, set()
-        for metric, watch in story.watches.items():
-            for name, resolved in (story.resolve_on(metric, fields)[0] if watch.on else {}).items():
+        for metric, stopwatch in story.stopwatches.items():
+            for name, resolved in (story.resolve_on(metric, fields)[0] if stopwatch.on else {}).items():
                 applicable.add(name)
                 one = story.commitments.get(name)
-                elsewhere = one is not None and one.metric != metric and story.watches[one.metric].on
+                elsewhere = one is not None and one.metric != metric and story.stopwatches[one.metric].on
                 if one and elsewhere and name in story.resolve_on(one.metric, fields)[0]:
                     continue
                 if one is not None and one.verdict == "pending":
-                    self._carry(one, resolved, watch, (granted.get(name), old_hours))
+                    self._carry(one, resolved, stopwatch, (granted.get(name), old_hours))
                 else:
-                    self.commitment_rules.begin(name, resolved, watch, deployed=True)
+                    self.commitment_rules.begin(name, resolved, stopwatch, deployed=True)
         for name, one in story.commitments.items():
-            if one.verdict == "pending" and story.watches[one.metric].on and name not in applicable:
+            if one.verdict == "pending" and story.stopwatches[one.metric].on and name not in applicable:
                 one.verdict = "cancelled"
                 self.commitment_rules.emit(one, "cancelled")
 
-    def _carry(self, one: CommitmentState, resolved: ResolvedCommitment, watch: Watch, granted: Granted) -> None:
+    def _carry(self, one: CommitmentState, resolved: ResolvedCommitment, stopwatch: Stopwatch, granted: Granted) -> None:
         commitment_rules, old = self.commitment_rules, one.resolved
         before = (one.due, one.target, one.by_days, _way(one.clock), _named(old))
         renamed = old.commitment.name != resolved.commitment.name
         one.policy = resolved.policy.name
         if one.unjudged:
-            one.resolved, one.cycle = resolved, watch.cycle
+            one.resolved, one.cycle = resolved, stopwatch.cycle
         else:
-            commitment_rules.retarget(one, resolved, watch, granted)
+            commitment_rules.retarget(one, resolved, stopwatch, granted)
         if (one.due, one.target, one.by_days, _way(one.clock), _named(resolved)) == before and not renamed:
             return
-        commitment_rules.warn_anew(one, watch)
+        commitment_rules.warn_anew(one, stopwatch)
         commitment_rules.emit(one, "retargeted")
         if commitment_rules.is_past(one):
             commitment_rules.breach(one)
@@ -288,10 +293,10 @@ class DeploymentRules:
     def _waiting(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, list[str]]:
         """By the present names of ladders, levels that are past by the set before and wait for an open minute."""
         found = {}
-        for name, high in self.escalation_rules.escalations.items():
-            watch = self.story.watches[high.metric]
-            resolved_ladder = resolve(earlier, fields, watch.began, self.story.hours)[1].get(name)
-            if resolved_ladder is not None and watch.on:
+        for name, escalation_state in self.escalation_rules.escalations.items():
+            stopwatch = self.story.stopwatches[escalation_state.metric]
+            resolved_ladder = resolve(earlier, fields, stopwatch.began, self.story.hours)[1].get(name)
+            if resolved_ladder is not None and stopwatch.on:
                 policy = names.policy(resolved_ladder.policy)
                 ladder = names.ladder(policy, name)
                 levels = self.escalation_rules.waiting(name, resolved_ladder)
@@ -300,24 +305,32 @@ class DeploymentRules:
 
     def _apply_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, list[str]]) -> None:
         story, escalation_rules, applicable = self.story, self.escalation_rules, set()
-        for metric, watch in story.watches.items():
-            for name, resolved_ladder in story.resolve_on(metric, fields)[1].items() if watch.on else ():
+        for metric, stopwatch in story.stopwatches.items():
+            for name, resolved_ladder in story.resolve_on(metric, fields)[1].items() if stopwatch.on else ():
                 applicable.add(name)
-                high = escalation_rules.escalations.get(name)
-                elsewhere = high is not None and high.metric != metric and story.watches[high.metric].on
-                if high and elsewhere and name in story.resolve_on(high.metric, fields)[1]:
+                escalation_state = escalation_rules.escalations.get(name)
+                elsewhere = (
+                    escalation_state is not None
+                    and escalation_state.metric != metric
+                    and story.stopwatches[escalation_state.metric].on
+                )
+                if escalation_state and elsewhere and name in story.resolve_on(escalation_state.metric, fields)[1]:
                     continue
-                if high is not None and high.phase != "withdrawn" and (high.metric, high.cycle) != (metric, watch.cycle):
-                    its = story.watches[high.metric]
-                    if its.on and its.cycle == high.cycle:
-                        high.metric, high.cycle = metric, watch.cycle
-                escalation_rules.apply_ladder(name, resolved_ladder, metric, watch)
+                if (
+                    escalation_state is not None
+                    and escalation_state.phase != "withdrawn"
+                    and (escalation_state.metric, escalation_state.cycle) != (metric, stopwatch.cycle)
+                ):
+                    old = story.stopwatches[escalation_state.metric]
+                    if old.on and old.cycle == escalation_state.cycle:
+                        escalation_state.metric, escalation_state.cycle = metric, stopwatch.cycle
+                escalation_rules.apply_ladder(name, resolved_ladder, metric, stopwatch)
                 escalation_rules.raise_highest(name, resolved_ladder, waiting.get(name, []))
-        for name, high in escalation_rules.escalations.items():
-            applies = story.resolve_on(high.metric, fields)[1].get(name)
-            gone = high.phase == "monitoring" and applies is None
-            if (story.watches[high.metric].on or gone) and name not in applicable and name in before:
-                escalation_rules.release(before[name].ladder.name, high, before[name], "withdrawn")
+        for name, escalation_state in escalation_rules.escalations.items():
+            applies = story.resolve_on(escalation_state.metric, fields)[1].get(name)
+            gone = escalation_state.phase == "monitoring" and applies is None
+            if (story.stopwatches[escalation_state.metric].on or gone) and name not in applicable and name in before:
+                escalation_rules.release(before[name].ladder.name, escalation_state, before[name], "withdrawn")
             escalation_rules.resolved_ladder[name] = applies
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.oracle.hours import later
-from tests.oracle.ticket import EscalationState, ResolvedLadder, Story, Watch, reached
+from tests.oracle.ticket import EscalationState, ResolvedLadder, Stopwatch, Story, reached
 
 if TYPE_CHECKING:
     from stream.sla.calendar.duration import Duration
@@ -24,11 +24,13 @@ class EscalationRules:
         self.resolved_ladder: dict[str, ResolvedLadder | None] = {}
         """What every ladder that has once applied is for the fields as they are."""
 
-    def receive_signal(self, metric: str, watch: Watch, signal: str, before: Fields, only: set[str] | None = None) -> None:
+    def receive_signal(
+        self, metric: str, stopwatch: Stopwatch, signal: str, before: Fields, only: set[str] | None = None
+    ) -> None:
         """The stopwatch is about to end, or was just paused, resumed or reopened. ``only``: these; ``None``: all on it."""
         for name, resolved_ladder in self.story.resolve_on(metric, before)[1].items():
             escalation_state = self.escalations.get(name)
-            if escalation_state is None or escalation_state.metric != metric or escalation_state.cycle != watch.cycle:
+            if escalation_state is None or escalation_state.metric != metric or escalation_state.cycle != stopwatch.cycle:
                 continue
             if only is not None and name not in only:
                 continue
@@ -39,7 +41,7 @@ class EscalationRules:
                 if until is None:
                     self.release(name, escalation_state, resolved_ladder)
                     continue
-                escalation_state.phase, escalation_state.watched_until = "monitoring", until
+                escalation_state.phase, escalation_state.monitored_until = "monitoring", until
                 self._emit(name, escalation_state, "monitoring", resolved_ladder, due=until)
             elif signal == "halt":
                 self.release(name, escalation_state, resolved_ladder, "withdrawn")
@@ -48,7 +50,7 @@ class EscalationRules:
             elif signal in ("stop", "restart", "cancel"):
                 self.release(name, escalation_state, resolved_ladder)
 
-    def begin_cycle(self, metric: str, watch: Watch, ladders: dict[str, ResolvedLadder], before: Fields) -> None:
+    def begin_cycle(self, metric: str, stopwatch: Stopwatch, ladders: dict[str, ResolvedLadder], before: Fields) -> None:
         """Rule 28: a cycle has begun that no more has some of these ladders, which the cycle before had."""
         for name in ladders.keys() - self.story.resolve_on(metric, before)[1].keys():
             escalation_state = self.escalations.get(name)
@@ -58,7 +60,7 @@ class EscalationRules:
     def receive(self, event: Event, before: Fields) -> None:
         meant = []
         for name, escalation_state in self.escalations.items():
-            rows = (escalation_state.metric, *self.story.watches)
+            rows = (escalation_state.metric, *self.story.stopwatches)
             resolved_ladders = [on_row[name] for row in rows if name in (on_row := self.story.resolve_on(row, before)[1])]
             if resolved_ladders:
                 resolved_ladder = resolved_ladders[0]
@@ -71,7 +73,7 @@ class EscalationRules:
                 one for one in takers if not one[3].level or one[3].level in [level.name for level in one[2].ladder.levels]
             ]
             for name, escalation_state, resolved_ladder, request in (knowing or takers or meant)[:1]:
-                self._ask(name, request, escalation_state, resolved_ladder, self.story.watches[escalation_state.metric])
+                self._ask(name, request, escalation_state, resolved_ladder, self.story.stopwatches[escalation_state.metric])
             return
         for name, escalation_state, resolved_ladder, request in meant:
             if not _active(escalation_state) or (request.level and request.level not in escalation_state.raised):
@@ -85,33 +87,33 @@ class EscalationRules:
     def apply_ladders(self, fields: Fields, before: Fields) -> None:
         """Begin and end ladders, so that those of the fields apply on every stopwatch that is on."""
         applicable = set()
-        for metric, watch in self.story.watches.items():
-            for name, resolved_ladder in self.story.resolve_on(metric, fields)[1].items() if watch.on else ():
+        for metric, stopwatch in self.story.stopwatches.items():
+            for name, resolved_ladder in self.story.resolve_on(metric, fields)[1].items() if stopwatch.on else ():
                 applicable.add(name)
                 escalation_state = self.escalations.get(name)
                 elsewhere = (
                     escalation_state is not None
                     and escalation_state.metric != metric
-                    and self.story.watches[escalation_state.metric].on
+                    and self.story.stopwatches[escalation_state.metric].on
                 )
                 if escalation_state and elsewhere and name in self.story.resolve_on(escalation_state.metric, fields)[1]:
                     continue
-                self.apply_ladder(name, resolved_ladder, metric, watch)
+                self.apply_ladder(name, resolved_ladder, metric, stopwatch)
         for name, escalation_state in self.escalations.items():
-            watch = self.story.watches[escalation_state.metric]
+            stopwatch = self.story.stopwatches[escalation_state.metric]
             applied = self.story.resolve_on(escalation_state.metric, before)[1].get(name)
             applies = self.story.resolve_on(escalation_state.metric, fields)[1].get(name)
-            watched_and_gone = escalation_state.phase == "monitoring" and applies is None
-            if (watch.on or watched_and_gone) and name not in applicable and applied is not None:
+            monitored_and_gone = escalation_state.phase == "monitoring" and applies is None
+            if (stopwatch.on or monitored_and_gone) and name not in applicable and applied is not None:
                 self.release(name, escalation_state, applied, "withdrawn")
             self.resolved_ladder[name] = applies
 
-    def apply_ladder(self, name: str, resolved_ladder: ResolvedLadder, metric: str, watch: Watch) -> None:
+    def apply_ladder(self, name: str, resolved_ladder: ResolvedLadder, metric: str, stopwatch: Stopwatch) -> None:
         escalation_state = self.escalations.get(name)
-        if escalation_state is None or (escalation_state.cycle, escalation_state.metric) != (watch.cycle, metric):
+        if escalation_state is None or (escalation_state.cycle, escalation_state.metric) != (stopwatch.cycle, metric):
             if escalation_state is not None:
                 self.release(name, escalation_state, resolved_ladder)
-            self.escalations[name] = EscalationState(metric, watch.cycle, policy=resolved_ladder.policy)
+            self.escalations[name] = EscalationState(metric, stopwatch.cycle, policy=resolved_ladder.policy)
         elif escalation_state.phase == "withdrawn":
             self._come_back(name, escalation_state, resolved_ladder)
 
@@ -130,12 +132,14 @@ class EscalationRules:
     def _past(self, escalation_state: EscalationState, resolved_ladder: ResolvedLadder) -> list[Level]:
         """Levels that a past minute had reached, and that were not raised, nor any higher one."""
         commitment_state, now = self.story.commitments.get(resolved_ladder.ladder.commitment), self.story.now
-        watch = self.story.watches[escalation_state.metric].a_minute_ago(now)  # what this very minute reaches is not past
+        stopwatch = self.story.stopwatches[escalation_state.metric].a_minute_ago(
+            now
+        )  # what this very minute reaches is not past
         return [
             level
             for level, threshold in resolved_ladder.levels
             if not _passed(level, escalation_state, resolved_ladder)
-            and reached(threshold, commitment_state, watch, resolved_ladder.calendar, now - 1)
+            and reached(threshold, commitment_state, stopwatch, resolved_ladder.calendar, now - 1)
         ]
 
     def raise_highest(self, name: str, resolved_ladder: ResolvedLadder, waiting: list[str]) -> None:
@@ -162,14 +166,14 @@ class EscalationRules:
         return emitted
 
     def _emit_due_of(self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder | None) -> bool:
-        now, watch = self.story.now, self.story.watches[escalation_state.metric]
-        if escalation_state.phase == "monitoring" and escalation_state.watched_until == now and resolved_ladder is not None:
+        now, stopwatch = self.story.now, self.story.stopwatches[escalation_state.metric]
+        if escalation_state.phase == "monitoring" and escalation_state.monitored_until == now and resolved_ladder is not None:
             self.release(name, escalation_state, resolved_ladder, "quiet")
             return True
         if (
             resolved_ladder is None
             or escalation_state.phase not in ("active", "acknowledged")
-            or not watch.on
+            or not stopwatch.on
             or not self._may_escalate(resolved_ladder)
         ):
             return False
@@ -190,7 +194,7 @@ class EscalationRules:
                 may_emit
                 and level.name not in escalation_state.passed_over
                 and not _passed(level, escalation_state, resolved_ladder)
-                and reached(threshold, commitment_state, watch, resolved_ladder.calendar, now)
+                and reached(threshold, commitment_state, stopwatch, resolved_ladder.calendar, now)
             ):
                 escalation_state.raised.append(level.name)
                 escalation_state.last_emitted_at, escalation_state.repeats, raised = now, 0, True
@@ -214,7 +218,7 @@ class EscalationRules:
             self._emit(name, escalation_state, "recurred", resolved_ladder)
 
     def _ask(
-        self, name: str, event: Event, escalation_state: EscalationState, resolved_ladder: ResolvedLadder, watch: Watch
+        self, name: str, event: Event, escalation_state: EscalationState, resolved_ladder: ResolvedLadder, stopwatch: Stopwatch
     ) -> None:
         now, ladder = self.story.now, resolved_ladder.ladder
         wanted = event.level or ladder.on_request
@@ -225,7 +229,7 @@ class EscalationRules:
         if shut and gate is not None:
             shut = now < gate.due if gate.due is not None else gate.verdict == "pending"
         early = shut and not urgent
-        if level is None or not ladder.on_request or not watch.on or early:
+        if level is None or not ladder.on_request or not stopwatch.on or early:
             self.story.emit(name, "escalation.refused", wanted, escalation_state.cycle, None, ladder.kind)
             return
         again = _passed(level, escalation_state, resolved_ladder)

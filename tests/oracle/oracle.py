@@ -76,12 +76,12 @@ Ladders
 25. The highest is repeated when ``repeat_every`` has passed since it was last emitted, in an open minute where it must be, and
     no level is raised in this one; not more often than the cap.
 26. Acknowledged, it emits nothing more until ``raise_again_after`` has passed; then it is repeated, and goes on.
-27. Stopped, it is watched for ``monitoring``, or (also where that would never end) released; at the quiet end it is
+27. Stopped, it is monitored for ``monitoring``, or (also where that would never end) released; at the quiet end it is
     released, and a reopening later begins it anew. Any other reopening brings a raised level back, counting its repetitions
     and their time from there.
-28. Restarted, cancelled, or ceasing to apply, also while it is watched: released. A ladder that applies again recurs at its
-    level and goes on, as after a reopening; one released by hand does not. One that ceased to apply while it was watched
-    recurs with the reopening. A new cycle begins a new ladder; one still watched is released first, also where the
+28. Restarted, cancelled, or ceasing to apply, also while it is monitored: released. A ladder that applies again recurs at its
+    level and goes on, as after a reopening; one released by hand does not. One that ceased to apply while it was monitored
+    recurs with the reopening. A new cycle begins a new ladder; one still monitored is released first, also where the
     version of the new cycle has it no more. A ladder of the same name on another row is another ladder.
 29. A request, an acknowledgement or a release by hand means ladders that have once applied in this ticket and apply now, if
     need be on another row than that on which they stood. A request gets one answer: of the first that takes requests and has
@@ -99,7 +99,7 @@ Deployments
 33. What is open is counted anew, minute by minute, on the calendars of the new set. It takes the new target from where the one
     before counted, whatever ``on_change`` states. It is retargeted if its deadline, target, clock, policy, version,
     calendar, row or name is another; and breached if the deadline is now a past minute.
-34. What is not promised any more is cancelled, and its ladder released, also while it is watched. What was decided stays.
+34. What is not promised any more is cancelled, and its ladder released, also while it is monitored. What was decided stays.
 35. What begins by a new set and has its deadline in a past minute has no target, deadline or warning in
     this cycle.
 36. A row on which nothing stood before goes on with the stopwatch on which the same commitment or ladder stood, if its base
@@ -148,7 +148,7 @@ from tests.oracle.deployments import Deployment, DeploymentRules, Names, joined,
 from tests.oracle.escalations import EscalationRules
 from tests.oracle.signals import Record, compare_events, signals
 from tests.oracle.start_dates import in_time, starts_now
-from tests.oracle.ticket import MINUTE, Expected, Story, Watch
+from tests.oracle.ticket import MINUTE, Expected, Stopwatch, Story
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -231,7 +231,7 @@ class _Ticket:
         self.record = Record()
         self.story = Story(policies, hours)
         self.rows = rows_of(policies)
-        self.story.watches = {name: Watch(hours) for name in self.rows}
+        self.story.stopwatches = {name: Stopwatch(hours) for name in self.rows}
         self.commitment_rules = CommitmentRules(self.story)
         self.escalation_rules = EscalationRules(self.story)
         self.deployment_rules = DeploymentRules(self.commitment_rules, self.escalation_rules, self.record)
@@ -240,10 +240,10 @@ class _Ticket:
         before = self.record.fields
         event, changed = self.record.after(event)
         for name, metric in self.rows.items():
-            watch = self.story.watches[name]
-            given = signals(metric, watch.phase, event, changed, self.record)
-            for signal in in_time(metric, watch, given, self.record.fields, self.story.now):
-                self._give_signal(name, watch, signal, before)
+            stopwatch = self.story.stopwatches[name]
+            given = signals(metric, stopwatch.phase, event, changed, self.record)
+            for signal in in_time(metric, stopwatch, given, self.record.fields, self.story.now):
+                self._give_signal(name, stopwatch, signal, before)
         if event.type == "extension.granted":
             self.commitment_rules.extend(event, before)
         elif event.type.startswith("escalation."):
@@ -258,31 +258,31 @@ class _Ticket:
             pass
 
     def start_at_dates(self) -> None:
-        fields, watches = self.record.fields, self.story.watches
-        found = {name: starts_now(metric, watches[name], self.record, self.story.now) for name, metric in self.rows.items()}
+        fields, stopwatches = self.record.fields, self.story.stopwatches
+        found = {name: starts_now(metric, stopwatches[name], self.record, self.story.now) for name, metric in self.rows.items()}
         for name, given in found.items():
             for signal in given:
-                self._give_signal(name, watches[name], signal, fields)
+                self._give_signal(name, stopwatches[name], signal, fields)
         if any(found.values()):
             self.commitment_rules.apply_commitments(fields)
             self.escalation_rules.apply_ladders(fields, fields)
             self.emit_due()
 
     def count_minute(self) -> None:
-        for watch in self.story.watches.values():
-            if watch.phase == "running":
-                watch.run(self.story.now)
+        for stopwatch in self.story.stopwatches.values():
+            if stopwatch.phase == "running":
+                stopwatch.run(self.story.now)
 
-    def _give_signal(self, name: str, watch: Watch, signal: str, before: Fields) -> None:
+    def _give_signal(self, name: str, stopwatch: Stopwatch, signal: str, before: Fields) -> None:
         """Endings are judged while the stopwatch still runs; new commitments begin when all signals are given."""
-        ends, cycle = signal in ("stop", "restart", "cancel", "halt"), watch.cycle
+        ends, cycle = signal in ("stop", "restart", "cancel", "halt"), stopwatch.cycle
         ladders = self.story.resolve_on(name, before)[1]
         if not ends:
-            watch.take(signal, self.story.now)
-        if watch.cycle == cycle:
-            self.commitment_rules.receive_signal(name, watch, signal, before)
-            self.escalation_rules.receive_signal(name, watch, signal, before)
+            stopwatch.take(signal, self.story.now)
+        if stopwatch.cycle == cycle:
+            self.commitment_rules.receive_signal(name, stopwatch, signal, before)
+            self.escalation_rules.receive_signal(name, stopwatch, signal, before)
         elif cycle:
-            self.escalation_rules.begin_cycle(name, watch, ladders, before)
+            self.escalation_rules.begin_cycle(name, stopwatch, ladders, before)
         if ends:
-            watch.take(signal, self.story.now)
+            stopwatch.take(signal, self.story.now)

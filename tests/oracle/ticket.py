@@ -49,7 +49,7 @@ class Story:
         self.policies = policies
         self.hours = hours
         self.now = 0
-        self.watches: dict[str, Watch] = {}
+        self.stopwatches: dict[str, Stopwatch] = {}
         self.commitments: dict[str, CommitmentState] = {}
         self.emitted: set[Expected] = set()
         self.former: dict[tuple[str, str], str] = {}
@@ -59,7 +59,7 @@ class Story:
 
     def resolve_on(self, metric: str, fields: Fields) -> tuple[dict[str, ResolvedCommitment], dict[str, ResolvedLadder]]:
         """What is promised to these fields on the stopwatch of a row."""
-        commitments, ladders = resolve(self.policies, fields, self.watches[metric].began, self.hours)
+        commitments, ladders = resolve(self.policies, fields, self.stopwatches[metric].began, self.hours)
         on_row = {name: resolved for name, resolved in commitments.items() if resolved.commitment.metric.name == metric}
         return on_row, {
             name: resolved_ladder for name, resolved_ladder in ladders.items() if resolved_ladder.metric.name == metric
@@ -82,7 +82,7 @@ class Story:
 
 
 @dataclass
-class Watch:
+class Stopwatch:
     """One stopwatch. It remembers every single minute of its present cycle in which it ran."""
 
     hours: Mapping[str, OpenMinutes]
@@ -125,7 +125,7 @@ class Watch:
         """How many of the minutes in which it ran up to then counted."""
         return sum(self._counts(clock, minute, place) for place, minute in enumerate(self.ran) if minute < until)
 
-    def a_minute_ago(self, now: int) -> Watch:
+    def a_minute_ago(self, now: int) -> Stopwatch:
         """As it stood before the minute that ended now."""
         ran = self.ran[:-1] if self.ran and self.ran[-1] == now - 1 else self.ran
         last = self.ran[len(ran) :]
@@ -275,7 +275,7 @@ class EscalationState:
     raised: list[str] = field(default_factory=list)
     last_emitted_at: int = 0
     repeats: int = 0
-    watched_until: int = 0
+    monitored_until: int = 0
     passed_over: set[str] = field(default_factory=set)
     """Rule 39: levels that are not raised because a higher one is."""
     policy: str = ""
@@ -368,34 +368,34 @@ def resolve(
     return commitments, ladders
 
 
-def reached(threshold: Threshold, state: CommitmentState | None, watch: Watch, calendar: str, now: int) -> bool:
+def reached(threshold: Threshold, state: CommitmentState | None, stopwatch: Stopwatch, calendar: str, now: int) -> bool:
     """Whether a threshold lies at or before this minute: rules 20 to 23."""
-    hours = watch.hours[calendar]
+    hours = stopwatch.hours[calendar]
     if threshold.kind is ThresholdKind.SHARE:
         if state is None or state.target is None or state.allowance is None:
             return False
         share = Fraction((state.target + state.extension) * threshold.per_mille, 1000)
         used = state.base + whole(share, threshold.text)
         not_before = state.not_before if used >= state.allowance else 0
-        return watch.has_shown(clock_on(state.clock, calendar), used, not_before, now, since=state.begins_minute)
+        return stopwatch.has_shown(clock_on(state.clock, calendar), used, not_before, now, since=state.begins_minute)
     assert threshold.duration is not None
     text = threshold.duration.text
     if threshold.kind is ThresholdKind.AFTER and text.startswith("+"):
         reached_at = None if state is None or state.due is None else delay_end(text, hours, state.due)
         return reached_at is not None and now >= reached_at
     used_minute = None if state is None or threshold.kind is not ThresholdKind.USED else state.used_minute
-    business, minutes, not_before = length(text, hours, watch.began if used_minute is None else used_minute)
+    business, minutes, not_before = length(text, hours, stopwatch.began if used_minute is None else used_minute)
     clock = calendar if business else WALL
     if business and state is not None and state.clock.endswith(WALL_PAUSES):
         clock += WALL_PAUSES
     if threshold.kind is ThresholdKind.USED:
         used = minutes + (0 if state is None else state.used_from.get(clock, 0))
-        return watch.has_shown(clock, used, not_before, now, since=None if state is None else state.begins_minute)
+        return stopwatch.has_shown(clock, used, not_before, now, since=None if state is None else state.begins_minute)
     if state is None or state.allowance is None:
         return False
     before = threshold.kind is ThresholdKind.LEFT
     if business == (state.clock != WALL):
-        return watch.reading(clock, state.begins_minute) >= max(state.allowance + (-minutes if before else minutes), 0)
+        return stopwatch.reading(clock, state.begins_minute) >= max(state.allowance + (-minutes if before else minutes), 0)
     if state.due is None:
         return False
     if not business:
