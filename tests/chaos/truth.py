@@ -21,7 +21,7 @@ from tests.chaos.pace import MINUTE
 from tests.chaos.workload import BAD
 from tests.oracle.deployments import Deployment
 from tests.oracle.hours import OpenMinutes
-from tests.oracle.oracle import story_of
+from tests.oracle.oracle import ticket_at
 from tests.oracle.ticket import Expected
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.ticket.state import State
     from tests.chaos.recording import Recording
-    from tests.oracle.ticket import Story
+    from tests.oracle.ticket import Ticket
 
 _LATEST = 30 * MINUTE
 """How far ahead of the run's time, at most, a worker's clock can have been set."""
@@ -173,7 +173,7 @@ def truth(recording: Recording, first: PolicySet, hours: Hours) -> Truth:
 def emitted_by(by: Judges, number: int, events: Iterable[Event], until: int) -> set[Expected]:
     """What had to be emitted for these events, up to ``until``, by those who knew no deployment after that number."""
     known = by._replace(deployments=by.deployments.until(number))
-    return story_of(by.first.policies, by.hours, events, until, known.ahead).emitted
+    return ticket_at(by.first.policies, by.hours, events, until, known.ahead).emitted
 
 
 def hours_of(calendars: Mapping[str, Any]) -> Hours:
@@ -182,9 +182,9 @@ def hours_of(calendars: Mapping[str, Any]) -> Hours:
 
 
 def _account(by: Judges, ticket: str, events: list[Event], until: int) -> tuple[set[Expected], set[Detail], set[OpenState]]:
-    story = story_of(by.first.policies, by.hours, events, until, by.ahead)
+    judged = ticket_at(by.first.policies, by.hours, events, until, by.ahead)
     details = {detail(one) for one in _from_engine(by.deployments, ticket, events, until)} if by.oracle_deployments else set()
-    return story.emitted, details, set(_open_commitments(story))
+    return judged.emitted, details, set(_open_commitments(judged))
 
 
 def _from_engine(deployments: Deployments, ticket: str, events: list[Event], until: int) -> list[Effect]:
@@ -216,9 +216,9 @@ def detail(effect: Effect) -> Detail:
     return stem, expected(effect), str(effect.reason), effect.policy, effect.policy_version, effect.target
 
 
-def _open_commitments(story: Story) -> Iterator[OpenState]:
-    for name, commitment_state in story.commitments.items():
-        stopwatch = story.stopwatches[commitment_state.metric]
+def _open_commitments(ticket: Ticket) -> Iterator[OpenState]:
+    for name, commitment_state in ticket.commitments.items():
+        stopwatch = ticket.stopwatches[commitment_state.metric]
         if commitment_state.target is not None and stopwatch.on and commitment_state.verdict in _WORDS:
             word = _WORDS[commitment_state.verdict][stopwatch.phase == "paused"]
             yield name, word, None if commitment_state.due is None else commitment_state.due * MINUTE

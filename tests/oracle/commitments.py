@@ -12,7 +12,7 @@ from tests.oracle.ticket import (
     CommitmentState,
     ResolvedCommitment,
     Stopwatch,
-    Story,
+    Ticket,
     clocks_of,
     reached,
     resolve,
@@ -33,15 +33,15 @@ _MAY_BEGIN = ("cancelled", "halted", "met", "measured")
 
 
 class CommitmentRules:
-    def __init__(self, story: Story) -> None:
-        self.story = story
+    def __init__(self, ticket: Ticket) -> None:
+        self.ticket = ticket
 
     def receive_signal(
         self, metric: str, stopwatch: Stopwatch, signal: str, before: Fields, only: set[str] | None = None
     ) -> None:
         """The stopwatch is about to end, or was just paused, resumed or reopened. ``only``: these; ``None``: all on it."""
-        commitments, _ = self.story.resolve_on(metric, before)
-        for name, state in self.story.commitments.items():
+        commitments, _ = self.ticket.resolve_on(metric, before)
+        for name, state in self.ticket.commitments.items():
             if state.metric != metric or state.cycle != stopwatch.cycle or name not in commitments:
                 continue
             if only is not None and name not in only:
@@ -61,16 +61,16 @@ class CommitmentRules:
 
     def breach_before_events(self) -> None:
         """What is reached before anything happens in this minute, where reached is breached: rule 17."""
-        for state in self.story.commitments.values():
-            stopwatch = self.story.stopwatches[state.metric]
+        for state in self.ticket.commitments.values():
+            stopwatch = self.ticket.stopwatches[state.metric]
             if not state.strict or state.verdict != "pending" or not stopwatch.on or state.allowance is None:
                 continue
             if self._has_passed(state, stopwatch):
                 self.breach(state)
 
     def emit_due(self) -> None:
-        for state in self.story.commitments.values():
-            stopwatch = self.story.stopwatches[state.metric]
+        for state in self.ticket.commitments.values():
+            stopwatch = self.ticket.stopwatches[state.metric]
             if state.verdict != "pending" or not stopwatch.on:
                 continue
             if state.allowance is not None and self._has_passed(state, stopwatch):
@@ -78,7 +78,7 @@ class CommitmentRules:
                 continue
             for threshold in () if state.unjudged else state.resolved.thresholds:
                 if threshold.text not in state.warned and reached(
-                    threshold, state, stopwatch, state.resolved.calendar, self.story.now
+                    threshold, state, stopwatch, state.resolved.calendar, self.ticket.now
                 ):
                     state.warned.add(threshold.text)
                     self.emit(state, "warned", threshold.text)
@@ -86,21 +86,23 @@ class CommitmentRules:
     def _has_passed(self, state: CommitmentState, stopwatch: Stopwatch) -> bool:
         allowance, since = state.allowance, state.begins_minute
         assert allowance is not None
-        return stopwatch.has_shown(state.clock, allowance, state.not_before, self.story.now, strict=state.strict, since=since)
+        return stopwatch.has_shown(state.clock, allowance, state.not_before, self.ticket.now, strict=state.strict, since=since)
 
     def extend(self, event: Event, before: Fields) -> None:
         named = event.commitment
-        if named not in self.story.commitments:
-            found = [name for name, one in self.story.commitments.items() if self.story.former.get((one.policy, named)) == name]
+        if named not in self.ticket.commitments:
+            found = [
+                name for name, one in self.ticket.commitments.items() if self.ticket.former.get((one.policy, named)) == name
+            ]
             named = found[0] if found else named
-        state = self.story.commitments.get(named)
+        state = self.ticket.commitments.get(named)
         if state is None:
             return
-        stopwatch = self.story.stopwatches[state.metric]
-        resolved = resolve(self.story.policies, before, stopwatch.began, self.story.hours)[0].get(named)
+        stopwatch = self.ticket.stopwatches[state.metric]
+        resolved = resolve(self.ticket.policies, before, stopwatch.began, self.ticket.hours)[0].get(named)
         if resolved is None:
             return
-        hours, cap = self.story.hours[resolved.calendar], resolved.commitment.extension_cap
+        hours, cap = self.ticket.hours[resolved.calendar], resolved.commitment.extension_cap
         wanted = length(event.by, hours, stopwatch.began)
         most = None if cap is None else length(cap.text, hours, stopwatch.began)
         room = 0
@@ -116,20 +118,20 @@ class CommitmentRules:
     def apply_commitments(self, fields: Fields) -> None:
         """Begin, change and cancel commitments, so that those of the fields apply on every stopwatch that is on."""
         applicable = set()
-        for metric, stopwatch in self.story.stopwatches.items():
-            for name, resolved in (self.story.resolve_on(metric, fields)[0] if stopwatch.on else {}).items():
+        for metric, stopwatch in self.ticket.stopwatches.items():
+            for name, resolved in (self.ticket.resolve_on(metric, fields)[0] if stopwatch.on else {}).items():
                 applicable.add(name)
-                state = self.story.commitments.get(name)
-                elsewhere = state is not None and state.metric != metric and self.story.stopwatches[state.metric].on
-                if not (state and elsewhere and name in self.story.resolve_on(state.metric, fields)[0]):
+                state = self.ticket.commitments.get(name)
+                elsewhere = state is not None and state.metric != metric and self.ticket.stopwatches[state.metric].on
+                if not (state and elsewhere and name in self.ticket.resolve_on(state.metric, fields)[0]):
                     self._apply_commitment(name, resolved, stopwatch)
-        for name, state in self.story.commitments.items():
-            if state.verdict == "pending" and self.story.stopwatches[state.metric].on and name not in applicable:
+        for name, state in self.ticket.commitments.items():
+            if state.verdict == "pending" and self.ticket.stopwatches[state.metric].on and name not in applicable:
                 state.verdict = "cancelled"
                 self.emit(state, "cancelled")
 
     def _apply_commitment(self, name: str, resolved: ResolvedCommitment, stopwatch: Stopwatch) -> None:
-        state = self.story.commitments.get(name)
+        state = self.ticket.commitments.get(name)
         if state is not None and state.verdict == "pending":
             same = state.metric == resolved.commitment.metric.name and state.cycle == stopwatch.cycle
             self._change(state, resolved, stopwatch, same=same)
@@ -138,11 +140,11 @@ class CommitmentRules:
 
     def begin(self, name: str, resolved: ResolvedCommitment, stopwatch: Stopwatch, *, deployed: bool = False) -> None:
         """Where nothing of the name is open: it begins, unless it was breached in this cycle."""
-        state = self.story.commitments.get(name)
+        state = self.ticket.commitments.get(name)
         same = state is not None and state.metric == resolved.commitment.metric.name and state.cycle == stopwatch.cycle
         if state is not None and same and state.verdict not in _MAY_BEGIN:
             return
-        state = self.story.commitments[name] = CommitmentState(resolved, stopwatch.cycle, policy=resolved.policy.name)
+        state = self.ticket.commitments[name] = CommitmentState(resolved, stopwatch.cycle, policy=resolved.policy.name)
         self._set_target(state, resolved, stopwatch)
         self._set_due(state, stopwatch)
         if deployed and self.is_past(state):
@@ -157,7 +159,7 @@ class CommitmentRules:
             state.resolved = resolved
             return
         state.unjudged = False
-        granted = (self.without_extension(state), self.story.hours) if state.extension else (None, self.story.hours)
+        granted = (self.without_extension(state), self.ticket.hours) if state.extension else (None, self.ticket.hours)
         self.retarget(state, resolved, stopwatch, granted)
         another_policy = (old.policy.name, old.policy.version) != (resolved.policy.name, resolved.policy.version)
         another_target = (state.target, state.not_before, state.by_days) != target
@@ -166,10 +168,10 @@ class CommitmentRules:
             return
         state.policy = resolved.policy.name
         if resolved.commitment.on_change is not OnChange.CARRY:
-            state.begins_minute = self.story.now
+            state.begins_minute = self.ticket.now
             self._set_target(state, resolved, stopwatch)
         if resolved.commitment.on_change is OnChange.RESET:
-            state.used_minute = self.story.now
+            state.used_minute = self.ticket.now
             state.extension = 0
             state.warned = set()
         self._measure_anew(state, stopwatch)
@@ -182,9 +184,9 @@ class CommitmentRules:
         state.resolved, state.cycle = resolved, stopwatch.cycle
         self._set_target(state, resolved, stopwatch)
         if state.extension and (clock == WALL) != (state.clock == WALL):
-            start = self.story.now if start is None else start
+            start = self.ticket.now if start is None else start
             if clock == WALL:
-                hours = self.story.hours[resolved.calendar]
+                hours = self.ticket.hours[resolved.calendar]
                 state.extension = sum(hours.is_open(minute) for minute in range(start, start + state.extension))
             else:
                 moved = old_hours[clock.removesuffix(WALL_PAUSES)].add(start, state.extension)
@@ -196,11 +198,11 @@ class CommitmentRules:
         """The minute of the deadline if no extension had been granted; ``None`` if it is not in sight."""
         if state.allowance is None:
             return None
-        stopwatch, allowance = self.story.stopwatches[state.metric], state.allowance - state.extension
-        return stopwatch.first_showed(state.clock, allowance, self.story.now, state.not_before, since=state.begins_minute)
+        stopwatch, allowance = self.ticket.stopwatches[state.metric], state.allowance - state.extension
+        return stopwatch.first_showed(state.clock, allowance, self.ticket.now, state.not_before, since=state.begins_minute)
 
     def _measure_anew(self, state: CommitmentState, stopwatch: Stopwatch) -> None:
-        clocks = clocks_of(self.story.hours)
+        clocks = clocks_of(self.ticket.hours)
         if state.begins_minute is not None:
             state.begins_at = {clock: stopwatch.count(clock, state.begins_minute) for clock in clocks}
         if state.used_minute is not None:
@@ -211,7 +213,7 @@ class CommitmentRules:
         state.not_before, state.by_days = 0, resolved.target.startswith("+")
         if resolved.target:
             begins = stopwatch.began if state.begins_minute is None else state.begins_minute
-            business, state.target, state.not_before = length(resolved.target, self.story.hours[resolved.calendar], begins)
+            business, state.target, state.not_before = length(resolved.target, self.ticket.hours[resolved.calendar], begins)
             on_wall = WALL_PAUSES if resolved.commitment.pause_time == "wall" else ""
             state.clock = resolved.calendar + on_wall if business else WALL
 
@@ -224,7 +226,7 @@ class CommitmentRules:
             else stopwatch.first_showed(
                 state.clock,
                 allowance,
-                self.story.now,
+                self.ticket.now,
                 state.not_before,
                 strict=state.strict,
                 since=state.begins_minute,
@@ -234,7 +236,7 @@ class CommitmentRules:
     def warn_anew(self, state: CommitmentState, stopwatch: Stopwatch) -> None:
         """Rule 20: of the warnings given, those stay given whose thresholds the new deadline leaves behind."""
         self._set_due(state, stopwatch)
-        calendar, now = state.resolved.calendar, self.story.now
+        calendar, now = state.resolved.calendar, self.ticket.now
         given = [threshold for threshold in state.resolved.thresholds if threshold.text in state.warned]
         state.warned = {threshold.text for threshold in given if reached(threshold, state, stopwatch, calendar, now)}
 
@@ -258,7 +260,7 @@ class CommitmentRules:
             self.emit(state, "met_late")
 
     def is_past(self, state: CommitmentState) -> bool:
-        return state.due is not None and state.due < self.story.now + state.strict
+        return state.due is not None and state.due < self.ticket.now + state.strict
 
     def breach(self, state: CommitmentState) -> None:
         state.verdict = "breached"
@@ -266,4 +268,4 @@ class CommitmentRules:
 
     def emit(self, state: CommitmentState, kind: str, level: str = "") -> None:
         name, page = state.resolved.commitment.name, state.resolved.page and kind == "breached"
-        self.story.emit(name, f"commitment.{kind}", level, state.cycle, state.due, page=page)
+        self.ticket.emit(name, f"commitment.{kind}", level, state.cycle, state.due, page=page)

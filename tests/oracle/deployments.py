@@ -17,7 +17,7 @@ from tests.oracle.ticket import (
     ResolvedCommitment,
     ResolvedLadder,
     Stopwatch,
-    Story,
+    Ticket,
     first_applying,
     resolve,
 )
@@ -123,20 +123,20 @@ def replayed(metric: Metric, hours: Mapping[str, OpenMinutes], events: Sequence[
     return stopwatch
 
 
-def know_former(story: Story, names: Names, policies: Sequence[Policy]) -> None:
+def know_former(ticket: Ticket, names: Names, policies: Sequence[Policy]) -> None:
     """Rule 40: every name that something had, unless it is in use again."""
-    former = {(names.policy(policy), old): new for (policy, old), new in story.former.items()}
+    former = {(names.policy(policy), old): new for (policy, old), new in ticket.former.items()}
     former = {key: names.commitment(key[0], new) for key, new in former.items()} | names.commitments
     in_use = {(p.name, one.name) for p in policies for one in p.commitments}
-    story.former = {key: new for key, new in former.items() if key not in in_use}
+    ticket.former = {key: new for key, new in former.items() if key not in in_use}
     levels: dict[tuple[str, str, str], str] = {}
-    for (policy, ladder, old), new in story.former_levels.items():
+    for (policy, ladder, old), new in ticket.former_levels.items():
         policy_ = names.policy(policy)
         ladder_ = names.ladder(policy_, ladder)
         levels[policy_, ladder_, old] = names.levels.get((policy_, ladder_, new), new)
     levels |= names.levels
     used = {(p.name, ladder.name, level.name) for p in policies for ladder in p.ladders for level in ladder.levels}
-    story.former_levels = {key: new for key, new in levels.items() if key not in used}
+    ticket.former_levels = {key: new for key, new in levels.items() if key not in used}
 
 
 class DeploymentRules:
@@ -144,13 +144,13 @@ class DeploymentRules:
 
     def __init__(self, commitment_rules: CommitmentRules, escalation_rules: EscalationRules, record: Record) -> None:
         self.commitment_rules, self.escalation_rules, self.record = commitment_rules, escalation_rules, record
-        self.story = commitment_rules.story
+        self.ticket = commitment_rules.ticket
 
     def deploy(self, to: Deployment, rows: dict[str, Metric], events: Sequence[Event]) -> dict[str, Metric]:
         """Returns the rows that are kept from now on."""
-        story = self.story
+        ticket = self.ticket
         fields: Fields = {name: value for name, value in self.record.fields.items() if name != "@begun"}
-        earlier = story.policies
+        earlier = ticket.policies
         policies = joined(earlier, to.policies)
         names = Names(policies)
         new_rows = rows_of(policies)
@@ -159,30 +159,30 @@ class DeploymentRules:
         for row, old_row in goes_on.items():
             self._go_on(policies, names, (row, old_row), new_rows[row], fields)
         self._rename(policies, names, fields)
-        know_former(story, names, policies)
+        know_former(ticket, names, policies)
         ladders_before = self._ladders_before(earlier, names, fields)
         granted = {
-            name: self.commitment_rules.without_extension(one) for name, one in story.commitments.items() if one.extension
+            name: self.commitment_rules.without_extension(one) for name, one in ticket.commitments.items() if one.extension
         }
-        old_hours = story.hours
-        story.policies, story.hours = policies, {**old_hours, **to.hours}
+        old_hours = ticket.hours
+        ticket.policies, ticket.hours = policies, {**old_hours, **to.hours}
         for row in new_rows.keys() - rows.keys() - goes_on.keys():
-            story.stopwatches[row] = replayed(new_rows[row], story.hours, events, story.now)
-        for stopwatch in story.stopwatches.values():
-            stopwatch.count_anew(story.hours)
+            ticket.stopwatches[row] = replayed(new_rows[row], ticket.hours, events, ticket.now)
+        for stopwatch in ticket.stopwatches.values():
+            stopwatch.count_anew(ticket.hours)
         self._apply_commitments(fields, granted, old_hours)
         self._apply_ladders(fields, ladders_before, waiting)
-        for row in story.stopwatches.keys() - new_rows.keys():
-            if story.stopwatches[row].on:
-                story.stopwatches[row].take("cancel", story.now)
+        for row in ticket.stopwatches.keys() - new_rows.keys():
+            if ticket.stopwatches[row].on:
+                ticket.stopwatches[row].take("cancel", ticket.now)
         return new_rows
 
     def _go_on(self, policies: Sequence[Policy], names: Names, rows: tuple[str, str], metric: Metric, fields: Fields) -> None:
-        story, (row, old_row) = self.story, rows
-        old = story.stopwatches.get(old_row, Stopwatch(story.hours))
+        ticket, (row, old_row) = self.ticket, rows
+        old = ticket.stopwatches.get(old_row, Stopwatch(ticket.hours))
         stopwatch = replace(old, ran=list(old.ran), counts=dict(old.counts))
         on_row = {(p.name, one.name) for p in policies for one in p.commitments if one.metric.name == row}
-        taken = {name for name, one in story.commitments.items() if self._new_name(names, one, name) in {n for _, n in on_row}}
+        taken = {name for name, one in ticket.commitments.items() if self._new_name(names, one, name) in {n for _, n in on_row}}
         laddered = {
             ladder.name
             for p in policies
@@ -191,30 +191,30 @@ class DeploymentRules:
         }
         escalations = self.escalation_rules.escalations
         affected_ladders = {name for name, one in escalations.items() if self._new_ladder(names, one, name) in laddered}
-        asked = Event(story.now * MINUTE, "", "", "")  # type: ignore[arg-type]
+        asked = Event(ticket.now * MINUTE, "", "", "")  # type: ignore[arg-type]
         given = (
             signals_when_asked(metric, stopwatch.phase, asked, fields)
             if stopwatch.phase in ("idle", "running", "paused")
             else []
         )
-        given = in_time(metric, stopwatch, given, fields, story.now)
+        given = in_time(metric, stopwatch, given, fields, ticket.now)
         for signal in given if not self.record.gone else []:
             known = stopwatch.cycle > 0
             if signal not in _ENDS:
-                stopwatch.take(signal, story.now)
+                stopwatch.take(signal, ticket.now)
             if known and signal != "start":
                 self.commitment_rules.receive_signal(old_row, stopwatch, signal, fields, taken)
                 self.escalation_rules.receive_signal(old_row, stopwatch, signal, fields, affected_ladders)
             if signal in _ENDS:
-                stopwatch.take(signal, story.now)
+                stopwatch.take(signal, ticket.now)
         for name in taken:
-            one = story.commitments[name]
+            one = ticket.commitments[name]
             if one.metric == old_row:
                 one.resolved = replace(one.resolved, commitment=replace(one.resolved.commitment, metric=metric))
         for name in affected_ladders:
             if escalations[name].metric == old_row:
                 escalations[name].metric = row
-        story.stopwatches[row] = stopwatch
+        ticket.stopwatches[row] = stopwatch
 
     def _new_name(self, names: Names, one: CommitmentState, name: str) -> str:
         return names.commitment(names.policy(one.policy), name)
@@ -223,20 +223,20 @@ class DeploymentRules:
         return names.ladder(names.policy(one.policy), name)
 
     def _rename(self, policies: Sequence[Policy], names: Names, fields: Fields) -> None:
-        story = self.story
-        for name, one in list(story.commitments.items()):
+        ticket = self.ticket
+        for name, one in list(ticket.commitments.items()):
             one.policy = names.policy(one.policy)
             new = names.commitment(one.policy, name)
-            chosen = first_applying(policies, fields, story.stopwatches[one.metric].began)
+            chosen = first_applying(policies, fields, ticket.stopwatches[one.metric].began)
             still = chosen is not None and name in {commitment.name for commitment in chosen.commitments}
-            if new != name and new not in story.commitments and not still:
-                story.commitments[new] = story.commitments.pop(name)
+            if new != name and new not in ticket.commitments and not still:
+                ticket.commitments[new] = ticket.commitments.pop(name)
                 if one.verdict != "pending":
                     one.resolved = replace(one.resolved, commitment=replace(one.resolved.commitment, name=new))
         for name, escalation_state in list(self.escalation_rules.escalations.items()):
             escalation_state.policy = names.policy(escalation_state.policy)
             new = names.ladder(escalation_state.policy, name)
-            chosen = first_applying(policies, fields, story.stopwatches[escalation_state.metric].began)
+            chosen = first_applying(policies, fields, ticket.stopwatches[escalation_state.metric].began)
             ladders = {} if chosen is None else {ladder.name: ladder for ladder in chosen.ladders}
             kept = {level.name for level in ladders[new].levels} if new in ladders else set()
             escalation_state.raised = [
@@ -250,27 +250,27 @@ class DeploymentRules:
     def _ladders_before(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, ResolvedLadder]:
         found = {}
         for name, escalation_state in self.escalation_rules.escalations.items():
-            ladders = resolve(earlier, fields, self.story.stopwatches[escalation_state.metric].began, self.story.hours)[1]
+            ladders = resolve(earlier, fields, self.ticket.stopwatches[escalation_state.metric].began, self.ticket.hours)[1]
             for old, resolved_ladder in ladders.items():
                 if name in (names.ladder(names.policy(resolved_ladder.policy), old), old):
                     found[name] = resolved_ladder
         return found
 
     def _apply_commitments(self, fields: Fields, granted: dict[str, int | None], old_hours: Mapping[str, OpenMinutes]) -> None:
-        story, applicable = self.story, set()
-        for metric, stopwatch in story.stopwatches.items():
-            for name, resolved in (story.resolve_on(metric, fields)[0] if stopwatch.on else {}).items():
+        ticket, applicable = self.ticket, set()
+        for metric, stopwatch in ticket.stopwatches.items():
+            for name, resolved in (ticket.resolve_on(metric, fields)[0] if stopwatch.on else {}).items():
                 applicable.add(name)
-                one = story.commitments.get(name)
-                elsewhere = one is not None and one.metric != metric and story.stopwatches[one.metric].on
-                if one and elsewhere and name in story.resolve_on(one.metric, fields)[0]:
+                one = ticket.commitments.get(name)
+                elsewhere = one is not None and one.metric != metric and ticket.stopwatches[one.metric].on
+                if one and elsewhere and name in ticket.resolve_on(one.metric, fields)[0]:
                     continue
                 if one is not None and one.verdict == "pending":
                     self._carry(one, resolved, stopwatch, (granted.get(name), old_hours))
                 else:
                     self.commitment_rules.begin(name, resolved, stopwatch, deployed=True)
-        for name, one in story.commitments.items():
-            if one.verdict == "pending" and story.stopwatches[one.metric].on and name not in applicable:
+        for name, one in ticket.commitments.items():
+            if one.verdict == "pending" and ticket.stopwatches[one.metric].on and name not in applicable:
                 one.verdict = "cancelled"
                 self.commitment_rules.emit(one, "cancelled")
 
@@ -294,8 +294,8 @@ class DeploymentRules:
         """By the present names of ladders, levels that are past by the set before and wait for an open minute."""
         found = {}
         for name, escalation_state in self.escalation_rules.escalations.items():
-            stopwatch = self.story.stopwatches[escalation_state.metric]
-            resolved_ladder = resolve(earlier, fields, stopwatch.began, self.story.hours)[1].get(name)
+            stopwatch = self.ticket.stopwatches[escalation_state.metric]
+            resolved_ladder = resolve(earlier, fields, stopwatch.began, self.ticket.hours)[1].get(name)
             if resolved_ladder is not None and stopwatch.on:
                 policy = names.policy(resolved_ladder.policy)
                 ladder = names.ladder(policy, name)
@@ -304,32 +304,32 @@ class DeploymentRules:
         return found
 
     def _apply_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, list[str]]) -> None:
-        story, escalation_rules, applicable = self.story, self.escalation_rules, set()
-        for metric, stopwatch in story.stopwatches.items():
-            for name, resolved_ladder in story.resolve_on(metric, fields)[1].items() if stopwatch.on else ():
+        ticket, escalation_rules, applicable = self.ticket, self.escalation_rules, set()
+        for metric, stopwatch in ticket.stopwatches.items():
+            for name, resolved_ladder in ticket.resolve_on(metric, fields)[1].items() if stopwatch.on else ():
                 applicable.add(name)
                 escalation_state = escalation_rules.escalations.get(name)
                 elsewhere = (
                     escalation_state is not None
                     and escalation_state.metric != metric
-                    and story.stopwatches[escalation_state.metric].on
+                    and ticket.stopwatches[escalation_state.metric].on
                 )
-                if escalation_state and elsewhere and name in story.resolve_on(escalation_state.metric, fields)[1]:
+                if escalation_state and elsewhere and name in ticket.resolve_on(escalation_state.metric, fields)[1]:
                     continue
                 if (
                     escalation_state is not None
                     and escalation_state.phase != "withdrawn"
                     and (escalation_state.metric, escalation_state.cycle) != (metric, stopwatch.cycle)
                 ):
-                    old = story.stopwatches[escalation_state.metric]
+                    old = ticket.stopwatches[escalation_state.metric]
                     if old.on and old.cycle == escalation_state.cycle:
                         escalation_state.metric, escalation_state.cycle = metric, stopwatch.cycle
                 escalation_rules.apply_ladder(name, resolved_ladder, metric, stopwatch)
                 escalation_rules.raise_highest(name, resolved_ladder, waiting.get(name, []))
         for name, escalation_state in escalation_rules.escalations.items():
-            applies = story.resolve_on(escalation_state.metric, fields)[1].get(name)
+            applies = ticket.resolve_on(escalation_state.metric, fields)[1].get(name)
             gone = escalation_state.phase == "monitoring" and applies is None
-            if (story.stopwatches[escalation_state.metric].on or gone) and name not in applicable and name in before:
+            if (ticket.stopwatches[escalation_state.metric].on or gone) and name not in applicable and name in before:
                 escalation_rules.release(before[name].ladder.name, escalation_state, before[name], "withdrawn")
             escalation_rules.resolved_ladder[name] = applies
 

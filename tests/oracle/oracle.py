@@ -148,7 +148,7 @@ from tests.oracle.deployments import Deployment, DeploymentRules, Names, joined,
 from tests.oracle.escalations import EscalationRules
 from tests.oracle.signals import Record, compare_events, signals
 from tests.oracle.start_dates import in_time, starts_now
-from tests.oracle.ticket import MINUTE, Expected, Stopwatch, Story
+from tests.oracle.ticket import MINUTE, Expected, Stopwatch, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -172,17 +172,17 @@ def oracle(
 
     ``hours``: the calendars that the policies name. Raises ValueError where an instant or a length is no whole minute.
     """
-    return story_of(policies, hours, events, until, deployments).emitted
+    return ticket_at(policies, hours, events, until, deployments).emitted
 
 
-def story_of(
+def ticket_at(
     policies: Sequence[Policy],
     hours: Mapping[str, OpenMinutes],
     events: Iterable[Event],
     until: int,
     deployments: Sequence[Deployment] = (),
-) -> Story:
-    """The whole story up to then: its effects, and the state of every commitment and its stopwatch."""
+) -> Ticket:
+    """The ticket as it is then: its effects, and the state of every commitment and its stopwatch."""
     unique: dict[tuple[str, str, int], Event] = {}
     for event in events:
         unique.setdefault((event.source, event.id, event.seq), event)
@@ -190,7 +190,7 @@ def story_of(
     if odd := [event.at for event in ordered if event.at % MINUTE]:
         raise ValueError(f"the oracle knows whole minutes only, not the instants {odd}")
     if not ordered:
-        return Story(policies, hours)
+        return Ticket(policies, hours)
     at_minute: dict[int, list[Event]] = {}
     for event in ordered:
         at_minute.setdefault(event.at // MINUTE, []).append(event)
@@ -199,25 +199,25 @@ def story_of(
         deployment = ahead.pop(0)
         policies, hours = joined(policies, deployment.policies), {**hours, **deployment.hours}
         names.append((Names(policies), policies))
-    ticket = _Ticket(policies, {name: hours[name] for name in sorted(_calendars(policies))})
+    rules = _TicketRules(policies, {name: hours[name] for name in sorted(_calendars(policies))})
     for known, of in names:
-        know_former(ticket.story, known, of)
+        know_former(rules.ticket, known, of)
     for minute in range(ordered[0].at // MINUTE, max(-(-until // MINUTE), ordered[-1].at // MINUTE + 1)):
-        ticket.story.now = minute
+        rules.ticket.now = minute
         if minute * MINUTE <= until:
-            ticket.commitment_rules.breach_before_events()
+            rules.commitment_rules.breach_before_events()
         while ahead and ahead[0].minute <= minute and minute * MINUTE < until:
-            ticket.rows = ticket.deployment_rules.deploy(ahead.pop(0), ticket.rows, ordered)
+            rules.rows = rules.deployment_rules.deploy(ahead.pop(0), rules.rows, ordered)
         for event in at_minute.get(minute, ()):
-            ticket.receive(event)
+            rules.receive(event)
         if minute * MINUTE < until:
-            ticket.emit_due()
-            ticket.start_at_dates()
-        ticket.count_minute()
-    ticket.story.now += 1
-    if ticket.story.now * MINUTE <= until:
-        ticket.commitment_rules.breach_before_events()
-    return ticket.story
+            rules.emit_due()
+            rules.start_at_dates()
+        rules.count_minute()
+    rules.ticket.now += 1
+    if rules.ticket.now * MINUTE <= until:
+        rules.commitment_rules.breach_before_events()
+    return rules.ticket
 
 
 def _calendars(policies: Sequence[Policy]) -> set[str]:
@@ -226,23 +226,23 @@ def _calendars(policies: Sequence[Policy]) -> set[str]:
     return {name for choice in choices for _, name in choice.cases}
 
 
-class _Ticket:
+class _TicketRules:
     def __init__(self, policies: Sequence[Policy], hours: Mapping[str, OpenMinutes]) -> None:
         self.record = Record()
-        self.story = Story(policies, hours)
+        self.ticket = Ticket(policies, hours)
         self.rows = rows_of(policies)
-        self.story.stopwatches = {name: Stopwatch(hours) for name in self.rows}
-        self.commitment_rules = CommitmentRules(self.story)
-        self.escalation_rules = EscalationRules(self.story)
+        self.ticket.stopwatches = {name: Stopwatch(hours) for name in self.rows}
+        self.commitment_rules = CommitmentRules(self.ticket)
+        self.escalation_rules = EscalationRules(self.ticket)
         self.deployment_rules = DeploymentRules(self.commitment_rules, self.escalation_rules, self.record)
 
     def receive(self, event: Event) -> None:
         before = self.record.fields
         event, changed = self.record.after(event)
         for name, metric in self.rows.items():
-            stopwatch = self.story.stopwatches[name]
+            stopwatch = self.ticket.stopwatches[name]
             given = signals(metric, stopwatch.phase, event, changed, self.record)
-            for signal in in_time(metric, stopwatch, given, self.record.fields, self.story.now):
+            for signal in in_time(metric, stopwatch, given, self.record.fields, self.ticket.now):
                 self._give_signal(name, stopwatch, signal, before)
         if event.type == "extension.granted":
             self.commitment_rules.extend(event, before)
@@ -258,8 +258,10 @@ class _Ticket:
             pass
 
     def start_at_dates(self) -> None:
-        fields, stopwatches = self.record.fields, self.story.stopwatches
-        found = {name: starts_now(metric, stopwatches[name], self.record, self.story.now) for name, metric in self.rows.items()}
+        fields, stopwatches = self.record.fields, self.ticket.stopwatches
+        found = {
+            name: starts_now(metric, stopwatches[name], self.record, self.ticket.now) for name, metric in self.rows.items()
+        }
         for name, given in found.items():
             for signal in given:
                 self._give_signal(name, stopwatches[name], signal, fields)
@@ -269,20 +271,20 @@ class _Ticket:
             self.emit_due()
 
     def count_minute(self) -> None:
-        for stopwatch in self.story.stopwatches.values():
+        for stopwatch in self.ticket.stopwatches.values():
             if stopwatch.phase == "running":
-                stopwatch.run(self.story.now)
+                stopwatch.run(self.ticket.now)
 
     def _give_signal(self, name: str, stopwatch: Stopwatch, signal: str, before: Fields) -> None:
         """Endings are judged while the stopwatch still runs; new commitments begin when all signals are given."""
         ends, cycle = signal in ("stop", "restart", "cancel", "halt"), stopwatch.cycle
-        ladders = self.story.resolve_on(name, before)[1]
+        ladders = self.ticket.resolve_on(name, before)[1]
         if not ends:
-            stopwatch.take(signal, self.story.now)
+            stopwatch.take(signal, self.ticket.now)
         if stopwatch.cycle == cycle:
             self.commitment_rules.receive_signal(name, stopwatch, signal, before)
             self.escalation_rules.receive_signal(name, stopwatch, signal, before)
         elif cycle:
             self.escalation_rules.begin_cycle(name, stopwatch, ladders, before)
         if ends:
-            stopwatch.take(signal, self.story.now)
+            stopwatch.take(signal, self.ticket.now)

@@ -42,7 +42,7 @@ class Expected(NamedTuple):
     page: bool = False
 
 
-class Story:
+class Ticket:
     """What has happened to one ticket up to the minute ``now``, and the effects that had to be emitted."""
 
     def __init__(self, policies: Sequence[Policy], hours: Mapping[str, OpenMinutes]) -> None:
