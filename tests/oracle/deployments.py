@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from stream.sla.events import Event
-from tests.oracle.signals import Fields, Record, signals, signals_when_asked
+from tests.oracle.signals import Fields, FieldState, signals, signals_when_asked
 from tests.oracle.start_dates import in_time, starts_now
 from tests.oracle.ticket import (
     MINUTE,
@@ -108,15 +108,15 @@ def continued(earlier: Sequence[Policy], later: Sequence[Policy], names: Names) 
 
 def replayed(metric: Metric, hours: Mapping[str, OpenMinutes], events: Sequence[Event], now: int) -> Stopwatch:
     """Rule 37: the stopwatch of a row as it would stand if it had been kept from the first event on."""
-    record, stopwatch = Record(), Stopwatch(hours)
+    field_state, stopwatch = FieldState(), Stopwatch(hours)
     past = [event for event in events if event.at < now * MINUTE]
     for minute in range(past[0].at // MINUTE, now) if past else ():
         for event in [one for one in past if one.at // MINUTE == minute]:
-            real, changed = record.after(event)
-            given = signals(metric, stopwatch.phase, real, changed, record)
-            for signal in in_time(metric, stopwatch, given, record.fields, minute):
+            real, changed = field_state.after(event)
+            given = signals(metric, stopwatch.phase, real, changed, field_state)
+            for signal in in_time(metric, stopwatch, given, field_state.fields, minute):
                 stopwatch.take(signal, minute)
-        for signal in starts_now(metric, stopwatch, record, minute):
+        for signal in starts_now(metric, stopwatch, field_state, minute):
             stopwatch.take(signal, minute)
         if stopwatch.phase == "running":
             stopwatch.run(minute)
@@ -142,14 +142,14 @@ def know_former(ticket: Ticket, names: Names, policies: Sequence[Policy]) -> Non
 class DeploymentRules:
     """Puts another set in force on a ticket."""
 
-    def __init__(self, commitment_rules: CommitmentRules, escalation_rules: EscalationRules, record: Record) -> None:
-        self.commitment_rules, self.escalation_rules, self.record = commitment_rules, escalation_rules, record
+    def __init__(self, commitment_rules: CommitmentRules, escalation_rules: EscalationRules, field_state: FieldState) -> None:
+        self.commitment_rules, self.escalation_rules, self.field_state = commitment_rules, escalation_rules, field_state
         self.ticket = commitment_rules.ticket
 
     def deploy(self, to: Deployment, rows: dict[str, Metric], events: Sequence[Event]) -> dict[str, Metric]:
         """Returns the rows that are kept from now on."""
         ticket = self.ticket
-        fields: Fields = {name: value for name, value in self.record.fields.items() if name != "@begun"}
+        fields: Fields = {name: value for name, value in self.field_state.fields.items() if name != "@begun"}
         earlier = ticket.policies
         policies = joined(earlier, to.policies)
         names = Names(policies)
@@ -198,7 +198,7 @@ class DeploymentRules:
             else []
         )
         given = in_time(metric, stopwatch, given, fields, ticket.now)
-        for signal in given if not self.record.gone else []:
+        for signal in given if not self.field_state.removed else []:
             known = stopwatch.cycle > 0
             if signal not in _ENDS:
                 stopwatch.take(signal, ticket.now)
@@ -328,8 +328,12 @@ class DeploymentRules:
                 escalation_rules.raise_highest(name, resolved_ladder, waiting.get(name, []))
         for name, escalation_state in escalation_rules.escalations.items():
             applies = ticket.resolve_on(escalation_state.metric, fields)[1].get(name)
-            gone = escalation_state.phase == "monitoring" and applies is None
-            if (ticket.stopwatches[escalation_state.metric].on or gone) and name not in applicable and name in before:
+            monitored_and_gone = escalation_state.phase == "monitoring" and applies is None
+            if (
+                (ticket.stopwatches[escalation_state.metric].on or monitored_and_gone)
+                and name not in applicable
+                and name in before
+            ):
                 escalation_rules.release(before[name].ladder.name, escalation_state, before[name], "withdrawn")
             escalation_rules.resolved_ladder[name] = applies
 

@@ -146,7 +146,7 @@ from typing import TYPE_CHECKING
 from tests.oracle.commitments import CommitmentRules
 from tests.oracle.deployments import Deployment, DeploymentRules, Names, joined, know_former, rows_of
 from tests.oracle.escalations import EscalationRules
-from tests.oracle.signals import Record, compare_events, signals
+from tests.oracle.signals import FieldState, compare_events, signals
 from tests.oracle.start_dates import in_time, starts_now
 from tests.oracle.ticket import MINUTE, Expected, Stopwatch, Ticket
 
@@ -228,28 +228,28 @@ def _calendars(policies: Sequence[Policy]) -> set[str]:
 
 class _TicketRules:
     def __init__(self, policies: Sequence[Policy], hours: Mapping[str, OpenMinutes]) -> None:
-        self.record = Record()
+        self.field_state = FieldState()
         self.ticket = Ticket(policies, hours)
         self.rows = rows_of(policies)
         self.ticket.stopwatches = {name: Stopwatch(hours) for name in self.rows}
         self.commitment_rules = CommitmentRules(self.ticket)
         self.escalation_rules = EscalationRules(self.ticket)
-        self.deployment_rules = DeploymentRules(self.commitment_rules, self.escalation_rules, self.record)
+        self.deployment_rules = DeploymentRules(self.commitment_rules, self.escalation_rules, self.field_state)
 
     def receive(self, event: Event) -> None:
-        before = self.record.fields
-        event, changed = self.record.after(event)
+        before = self.field_state.fields
+        event, changed = self.field_state.after(event)
         for name, metric in self.rows.items():
             stopwatch = self.ticket.stopwatches[name]
-            given = signals(metric, stopwatch.phase, event, changed, self.record)
-            for signal in in_time(metric, stopwatch, given, self.record.fields, self.ticket.now):
+            given = signals(metric, stopwatch.phase, event, changed, self.field_state)
+            for signal in in_time(metric, stopwatch, given, self.field_state.fields, self.ticket.now):
                 self._give_signal(name, stopwatch, signal, before)
         if event.type == "extension.granted":
             self.commitment_rules.extend(event, before)
         elif event.type.startswith("escalation."):
             self.escalation_rules.receive(event, before)
-        self.commitment_rules.apply_commitments(self.record.fields)
-        self.escalation_rules.apply_ladders(self.record.fields, before)
+        self.commitment_rules.apply_commitments(self.field_state.fields)
+        self.escalation_rules.apply_ladders(self.field_state.fields, before)
 
     def emit_due(self) -> None:
         """What time alone makes true at this instant."""
@@ -258,9 +258,9 @@ class _TicketRules:
             pass
 
     def start_at_dates(self) -> None:
-        fields, stopwatches = self.record.fields, self.ticket.stopwatches
+        fields, stopwatches = self.field_state.fields, self.ticket.stopwatches
         found = {
-            name: starts_now(metric, stopwatches[name], self.record, self.ticket.now) for name, metric in self.rows.items()
+            name: starts_now(metric, stopwatches[name], self.field_state, self.ticket.now) for name, metric in self.rows.items()
         }
         for name, given in found.items():
             for signal in given:

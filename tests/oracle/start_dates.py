@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from stream.sla.events import Event
 from stream.sla.policy.metric import Again
-from tests.oracle.signals import Fields, Record, holds
+from tests.oracle.signals import Fields, FieldState, holds
 
 if TYPE_CHECKING:
     from stream.sla.policy.metric import Metric
@@ -59,10 +59,10 @@ def in_time(metric: Metric, stopwatch: Stopwatch, given: list[str], fields: Fiel
     return [] if given[0] == "skip" or date is None or date >= now else given
 
 
-def starts_now(metric: Metric, stopwatch: Stopwatch, record: Record, now: int) -> list[str]:
+def starts_now(metric: Metric, stopwatch: Stopwatch, field_state: FieldState, now: int) -> list[str]:
     """What its date does to a stopwatch in this minute."""
-    fields = {name: value for name, value in record.fields.items() if name != "@begun"}
-    if not metric.starts_at or record.gone or not record.begun or date_of(metric, stopwatch, fields) != now:
+    fields = {name: value for name, value in field_state.fields.items() if name != "@begun"}
+    if not metric.starts_at or field_state.removed or not field_state.started or date_of(metric, stopwatch, fields) != now:
         return []
     if not holds(metric.starts, _NOTHING, fields):
         return []

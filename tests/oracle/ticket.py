@@ -258,10 +258,10 @@ class CommitmentState:
 
     @property
     def allowance(self) -> int | None:
-        return None if self.target is None or self.target >= NEVER else self.base + self.target + self.extension
+        return None if self.target is None or self.target >= NEVER else self.used_before + self.target + self.extension
 
     @property
-    def base(self) -> int:
+    def used_before(self) -> int:
         return self.begins_at.get(self.clock, 0)
 
 
@@ -375,7 +375,7 @@ def reached(threshold: Threshold, state: CommitmentState | None, stopwatch: Stop
         if state is None or state.target is None or state.allowance is None:
             return False
         share = Fraction((state.target + state.extension) * threshold.per_mille, 1000)
-        used = state.base + whole(share, threshold.text)
+        used = state.used_before + whole(share, threshold.text)
         not_before = state.not_before if used >= state.allowance else 0
         return stopwatch.has_shown(clock_on(state.clock, calendar), used, not_before, now, since=state.begins_minute)
     assert threshold.duration is not None
