@@ -96,7 +96,7 @@ def encode(state: State) -> bytes:
 
 
 def decode(data: bytes) -> State:
-    """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
+    """``data`` with its version. Raises msgspec.DecodeError and IndexError."""
     unconfirmed: dict[str, tuple[int, ProvisionalReason]] = {}
     if data[:1] == UNCONFIRMED:
         head_part, rest, unconfirmed = _read_more(data[1:])
@@ -115,7 +115,7 @@ def decode(data: bytes) -> State:
 
 
 def peek(data: bytes) -> Summary:
-    """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
+    """``data`` with its version. Raises msgspec.DecodeError and IndexError."""
     head_part = _peek_more(data[1:])[0] if data[:1] == UNCONFIRMED else _peek(data[1:])[0]
     soonest, newest, ended_by, started, packed, values, parts = head_part
     names = unpack_names(packed)

@@ -80,15 +80,15 @@ def explain_state(policies: PolicySet | Deployments, state: State, until: int | 
 
 
 def _with_unconfirmed(explanation: Explanation, unconfirmed: dict[str, Unconfirmed]) -> Explanation:
-    """With the marks of what is not confirmed yet."""
+    """With what is not confirmed yet as provisional."""
 
-    def marked(moment: Moment) -> Moment:
+    def provisional(moment: Moment) -> Moment:
         known = None if moment.expected else unconfirmed.get(moment.effect)
         return moment if known is None else msgspec.structs.replace(moment, provisional=known[1])
 
     deadlines = tuple(
         [
-            msgspec.structs.replace(one, moments=tuple([marked(moment) for moment in one.moments]))
+            msgspec.structs.replace(one, moments=tuple([provisional(moment) for moment in one.moments]))
             for one in explanation.deadlines
         ]
     )

@@ -1,8 +1,8 @@
 """Resolves the policies for a ticket.
 
 A ``PolicySet`` answers one question: given a ticket's fields and the instant a clock started, what is promised? The answer,
-a ``ResolvedPolicy``, has every choice made (targets, marks, calendars for *these* fields), and is remembered: tickets with the
-same relevant fields share it.
+a ``ResolvedPolicy``, has every choice made (targets, thresholds, calendars for *these* fields), and is remembered: tickets with
+the same relevant fields share it.
 
 Longer than 250 lines because the classes of a resolved policy are read beside the choices that make them.
 """

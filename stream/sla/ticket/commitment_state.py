@@ -133,7 +133,7 @@ class CommitmentState:
         self.next: int | None = next
         """The next instant at which something becomes true, if no event comes first."""
         self.warned: tuple[str, ...] = warned
-        """The warnings that were sent, as the policy writes their marks."""
+        """The warnings that were sent, as the policy writes their thresholds."""
         self.adjustment: Adjustment | None = adjustment
         """``None``: nothing is adjusted."""
 

@@ -170,8 +170,8 @@ def _numbered(keys: StateKeys) -> _StoredKeys:
 
 def _parted(row: str) -> tuple[str, bytes]:
     """The base of a row and its digest; all of it and nothing where it does not end in one."""
-    base, mark, text = row.rpartition("#")
-    if mark and len(text) == 2 * _DIGEST and _HEX.issuperset(text):
+    base, separator, text = row.rpartition("#")
+    if separator and len(text) == 2 * _DIGEST and _HEX.issuperset(text):
         return base, bytes.fromhex(text)
     return row, b""
 

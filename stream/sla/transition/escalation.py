@@ -287,7 +287,7 @@ class EscalationMachine:
         self._emit_level(Kind.REPEATED, reason, level)
 
     def refresh(self) -> None:
-        """The ladder applies, with marks that may be others than before."""
+        """The ladder applies, and its thresholds may be others than before."""
         self.escalation_state.effective_from = max(self.escalation_state.effective_from, self.emitter.at)
         self.look_ahead()
 
