@@ -131,10 +131,10 @@ class Engine:
         if usual and _is_newest(head, event, last):
             step = self._in_order(state, event, now, state)
         else:
-            step = self._out_of_turn(state, event, now, arrived)
+            step = self._catch_up(state, event, now, arrived)
         return provisional_step(self.deployments, self.stale, state, step, now) if self.stale or state.unconfirmed else step
 
-    def _out_of_turn(self, state: State, event: Event, now: int, arrived: int) -> Step:
+    def _catch_up(self, state: State, event: Event, now: int, arrived: int) -> Step:
         """Judge the ticket by the present timeline, and publish what waits, where either must come first; then the event."""
         first: Step | None = None
         before, agrees = state, self._agrees(state.head)

@@ -268,7 +268,7 @@ def test_the_dashboards_show_every_recorded_share() -> None:
     assert all(name in shown for name in RECORDS if "ratio30d" in name)
 
 
-def test_the_panel_of_unsent_effects_turns_red_where_their_alert_begins() -> None:
+def test_the_panel_of_unsent_effects_is_red_from_where_their_alert_begins() -> None:
     panel = next(panel for _, panel in SHOWN if panel["title"] == "Effects unsent for")
     alert = next(rule for rule in rules("sla-alerts.yml") if rule.get("alert") == "SLAEffectsNotSent")
     red = panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]

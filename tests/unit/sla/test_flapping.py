@@ -27,7 +27,7 @@ OFFICE = office(timezone="UTC")
 
 def flapping(life: Life, times: int, first: int = 1, step: int = MINUTE, start: int = 0, other: str = "pending") -> Life:
     for number in range(first, times):
-        life.event(changed(start + number * step, status=other if number % 2 else "open", turn=str(number)))
+        life.event(changed(start + number * step, status=other if number % 2 else "open", nth=str(number)))
     return life
 
 
@@ -89,7 +89,7 @@ def test_an_explanation_of_what_is_added_up_agrees_with_that_of_the_whole_histor
     life = Life(policies, history=50).event(created(0, "p2")).event(changed(10 * HOUR, priority="p1"))
     flapping(life, 200, step=30 * MINUTE, start=10 * HOUR)
     events = [created(0, "p2"), changed(10 * HOUR, priority="p1")]
-    events += [changed(10 * HOUR + n * 30 * MINUTE, status="pending" if n % 2 else "open", turn=str(n)) for n in range(1, 200)]
+    events += [changed(10 * HOUR + n * 30 * MINUTE, status="pending" if n % 2 else "open", nth=str(n)) for n in range(1, 200)]
     assert life.state is not None
     assert life.state.head.watches["resolution"].totals is not None
 
