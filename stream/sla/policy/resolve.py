@@ -140,7 +140,7 @@ class PolicySet:
     """
 
     def __init__(self, policies: tuple[Policy, ...], calendars: Mapping[str, Calendar], rows: tuple[Metric, ...] = ()) -> None:
-        """``rows``: those that are kept although no policy looks at them."""
+        """``rows``: those that are kept although no policy uses them."""
         self.policies: Final = policies
         self.calendars: Final = calendars
         self.reads: Final[frozenset[str]] = frozenset(
@@ -165,7 +165,7 @@ class PolicySet:
                 if ladder.metric is not None:
                     metrics[ladder.metric.name] = ladder.metric
         self.triggers: Final = {name: MetricTriggers(metric) for name, metric in metrics.items()}
-        """Every stopwatch that some policy looks at, by the name of its row."""
+        """Every stopwatch that some policy uses, by the name of its row."""
         self.rows: Final = list(self.triggers.values())
         """The same in their order: compiled code goes through a list in a tenth of the steps."""
         sensitive = [of.fields for triggers in self.triggers.values() for of in triggers.sensitivity]

@@ -234,7 +234,7 @@ class CommitmentState:
         adjustment = self.adjustment
         return watch.began if adjustment is None or adjustment.rebased_at is None else adjustment.rebased_at
 
-    def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
+    def set_target(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
         """Take the target that ``resolved`` sets, counting from the instant ``at``."""
         if resolved.fixed is not None and self.adjustment is None:
             self.terms, self.effective_from = resolved.fixed, at

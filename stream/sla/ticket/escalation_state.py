@@ -145,7 +145,7 @@ class EscalationState:
         """Some level was raised and the escalation is not over."""
         return bool(self.raised) and self.phase <= MONITORING
 
-    def look_ahead(self, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None) -> None:
+    def reschedule(self, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None) -> None:
         """Find the next instant anew, after anything about the stopwatch, the commitment or the levels has changed."""
         soonest = None
         for due in self.pending(resolved_ladder, watch, commitment_state):

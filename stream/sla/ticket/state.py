@@ -178,7 +178,7 @@ class Ticket:
             self.whole_at,
         )
 
-    def look_ahead(self) -> None:
+    def reschedule(self) -> None:
         """Find ``next`` anew, after that of any part has changed."""
         soonest = None
         for commitment_state in self.commitments.values():

@@ -77,7 +77,7 @@ policies:
         st.one_of(
             st.tuples(st.just("set"), st.integers(0, 5), st.one_of(st.none(), st.integers(0, 20))),
             st.tuples(st.just("take"), st.just(0), st.integers(0, 20)),
-            st.tuples(st.just("look"), st.just(0), st.just(0)),
+            st.tuples(st.just("soonest"), st.just(0), st.just(0)),
         )
     )
 )
@@ -89,7 +89,7 @@ def test_the_queue_behaves_like_a_dictionary(steps: list[tuple[str, int, int | N
             queue.move(ticket, plain.pop(ticket, None), instant)
             if instant is not None:
                 plain[ticket] = instant
-        elif what == "look":
+        elif what == "soonest":
             assert queue.soonest() == min(plain.values(), default=None)
         else:
             assert instant is not None
