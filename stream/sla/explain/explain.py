@@ -172,7 +172,7 @@ def _commitment(commitment_trace: CommitmentTrace, until: int) -> Deadline:
         timezone=calendar.timezone,
         calendar_versions=content_versions(calendar, watch.began, upto),
         clock=clock,
-        target=None if commitment_state.promised is None else commitment_state.promised - adjusted.extension,
+        target=None if commitment_state.extended_target is None else commitment_state.extended_target - adjusted.extension,
         delay=commitment_trace.delay if terms.target is not None else "",
         extension=adjusted.extension,
         due_after=None if allowance is None else allowance - adjusted.elapsed_at_reset,

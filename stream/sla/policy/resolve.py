@@ -106,7 +106,7 @@ class ResolvedLadder:
 
 
 class ResolvedPolicy:
-    """All that is promised to tickets with certain fields."""
+    """The commitments and ladders of tickets with certain fields."""
 
     def __init__(
         self, policy: Policy | None, commitments: Mapping[str, ResolvedCommitment], ladders: Mapping[str, ResolvedLadder]
@@ -116,7 +116,7 @@ class ResolvedPolicy:
         self.commitments: Final = commitments
         self.ladders: Final = ladders
         self.commitments_on: dict[str, tuple[ResolvedCommitment, ...]] = {}
-        """The promises that lie on the stopwatch of a row, by its name."""
+        """The commitments on the stopwatch of a row, by its name."""
         self.ladders_on: dict[str, tuple[ResolvedLadder, ...]] = {}
         """The ladders that stand on the stopwatch of a row, through a commitment or by themselves."""
         for resolved in commitments.values():

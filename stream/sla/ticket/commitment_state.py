@@ -171,9 +171,8 @@ class CommitmentState:
         return self.terms.clock
 
     @property
-    def promised(self) -> int | None:
-        """Target and extension together, microseconds on ``clock``; ``None``: nothing is promised, or for a business day that
-        does not come."""
+    def extended_target(self) -> int | None:
+        """Target and extension together, microseconds on ``clock``. ``None``: there is none, or its day never comes."""
         target, adjustment = self.terms.target, self.adjustment
         if target is None or adjustment is None:
             return target
@@ -191,10 +190,10 @@ class CommitmentState:
 
     def share(self, per_mille: int) -> int | None:
         """The reading of the stopwatch at which so much of target and extension is used up."""
-        promised, adjustment = self.promised, self.adjustment
-        if promised is None:
+        target, adjustment = self.extended_target, self.adjustment
+        if target is None:
             return None
-        return promised * per_mille // 1000 + (0 if adjustment is None else adjustment.rebase_used)
+        return target * per_mille // 1000 + (0 if adjustment is None else adjustment.rebase_used)
 
     def elapsed(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
         """Microseconds used by the cycle up to ``at``, as the target counts them."""

@@ -218,7 +218,7 @@ class CommitmentMachine:
             self.emit(_PAUSED, _BY_PAUSE, per_event=True)
 
     def retarget(self) -> None:
-        """The ticket's fields now promise something else: swap the target by the commitment's ``on_change``."""
+        """Another target applies to the ticket's fields now: swap the target by the commitment's ``on_change``."""
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         former = commitment_state.terms
         commitment_state.revise(at)
@@ -267,7 +267,7 @@ class CommitmentMachine:
 
     def redeploy(self, former: ResolvedCommitment | None) -> None:
         """A deployment may have changed anything about it: measure it whole by the set in force from now on, and emit what
-        changed of its deadline, target, policy and calendar. ``former``: what the set before promised under its name.
+        changed of its deadline, target, policy and calendar. ``former``: what applied under its name by the set before.
 
         The elapsed time is always carried: ``on_change`` is for changes of fields.
         """
@@ -412,11 +412,11 @@ class CommitmentMachine:
         # ``commitment_state.elapsed`` and ``paused_for``, written out.
         elapsed = watch.elapsed(terms.clock, calendar, at, commitment_state.placement(watch) if terms.wall_pauses else None)
         paused = watch.paused_for(terms.pause_clock, calendar, at)
-        promised = terms.target
+        target = terms.target
         if adjustment is not None:
             elapsed -= adjustment.elapsed_at_reset
             paused -= adjustment.paused_at_reset
-            promised = commitment_state.promised
+            target = commitment_state.extended_target
         occasion = (terms.metric, commitment_state.cycle, commitment_state.revision)
         doubt = emitter.doubt(watch.began) if emitter.timeline.doubts else None
         emitter.effects.append(
@@ -443,7 +443,7 @@ class CommitmentMachine:
                 None,  # allowed_from
                 elapsed,
                 paused,
-                promised,
+                target,
                 calendar.name,
                 calendar.timezone,
                 self.resolved.page and kind is Kind.BREACHED,

@@ -395,7 +395,7 @@ class Transition:
                 watch, escalation_state = ticket.watches[high.terms.metric], self.draft.escalation_state(name) or high
                 resolved_ladder = self.draft.resolved_policy(watch.began).ladders.get(name)
                 if resolved_ladder is None:
-                    raise ValueError(f"ladder {name!r} is to be raised, and nothing promises it")
+                    raise ValueError(f"ladder {name!r} is to be raised, and no terms have it")
                 self._escalation(resolved_ladder, escalation_state, watch).on_due()
         if self.policies.dated:
             self._start(instant)

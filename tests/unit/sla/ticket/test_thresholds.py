@@ -72,7 +72,7 @@ def test_a_warning_that_cannot_come_does_not_hold_up_the_others() -> None:
     assert run(policies, created(0)).lines("warned") == ["warned 1h @1h", "warned 50% @2h"]
 
 
-def test_where_nothing_is_promised_only_time_used_can_be_warned_of() -> None:
+def test_where_there_is_no_target_only_time_used_can_be_warned_of() -> None:
     life = run(policy_set(commitment("resolution", share(50), left("1h"), used("9h"))), created(0, "p4"))
 
     assert life.lines() == ["started @0h", "warned 9h @9h"]
