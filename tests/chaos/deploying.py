@@ -86,7 +86,7 @@ async def _poison(run: ChaosRun) -> None:
 
 
 async def _and_die_in_the_sweep(run: ChaosRun) -> None:
-    """A worker dies when the deployment begins to hold, or at a step of a turn about then."""
+    """A worker dies when the deployment begins to hold, or at a step of a unit of work about then."""
     log, policies = (await run.policy_log.read()).log, await _set(run)
     record = _plan(run, log, policies)
     worker = run.victim()

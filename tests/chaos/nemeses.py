@@ -81,11 +81,11 @@ async def kill(run: ChaosRun) -> None:
 
 
 async def die_in_a_unit(run: ChaosRun) -> None:
-    """A worker dies at a step of the cycle, some turns after its start."""
+    """A worker dies at a step of the commit cycle, some units of work after its start."""
     for worker in run.random.sample(run.cluster.workers, run.random.randint(1, 2)):
         worker.failpoint = f"{run.random.choice(STEPS)}:{run.random.randint(1, 25)}"
         if worker.send(signal.SIGKILL):
-            run.fault("death at a step of a turn")
+            run.fault("death at a step of a unit of work")
         await run.wait(3, 6)
 
 

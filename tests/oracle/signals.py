@@ -177,7 +177,7 @@ def _when_restored(metric: Metric, phase: str, event: Event, fields: Fields) -> 
 
 
 def signals(metric: Metric, phase: str, event: Event, changed: set[str], field_state: FieldState) -> list[str]:
-    """The signals of the event to the row's stopwatch, if the row is asked at all: rules 4a and 5. ``field_state``: after it."""
+    """The signals of the event to the row's stopwatch if the row is asked at all: rules 4a and 5. ``field_state``: after it."""
     halted = phase.startswith("halted")
     if field_state.removed:
         if phase in ("running", "paused"):
