@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FORM: Final = 1
 """The first byte of a record. A change after which older releases would misread a record raises it."""
-_MARK: Final = b"sla\xb7"
+_MAGIC: Final = b"sla\xb7"
 FIRST: Final = -1
 """``after`` of the first deployment of a log."""
 MAX_NOTE: Final = 500
@@ -90,7 +90,7 @@ def new_record(after: int, at: int, kind: Kind, policies: PolicySet, *, by: str 
 
 def encode_record(record: Record) -> bytes:
     """Its bytes. Raises RecordError if they are more than ``MAX_BYTES``."""
-    value = bytes([FORM]) + _MARK + msgspec.msgpack.encode(record)
+    value = bytes([FORM]) + _MAGIC + msgspec.msgpack.encode(record)
     if len(value) > MAX_BYTES:
         raise RecordError(
             f"the deployment has {len(value):,} bytes, and {MAX_BYTES:,} are allowed; "
@@ -103,8 +103,8 @@ def decode_record(value: bytes | None) -> Record:
     """The record. Its set is not decoded yet. Raises RecordError, NewerFormError for a newer form."""
     if not value:
         raise RecordError("the record is empty")
-    form, start = value[0], 1 + len(_MARK)
-    if value[1:start] != _MARK or form == 0:
+    form, start = value[0], 1 + len(_MAGIC)
+    if value[1:start] != _MAGIC or form == 0:
         raise RecordError("the record is not a deployment")
     if form > FORM:
         raise NewerFormError(f"the record has form {form}, and this release reads forms up to {FORM}")

@@ -14,9 +14,9 @@ from stream.language.calendar_holidays import warn_of_local_days
 from stream.language.calendars import read_calendar
 from stream.language.entry import Entry
 from stream.language.lint import lint
+from stream.language.lint_commitments import warn_of_incomplete_commitments
 from stream.language.lint_definitions import warn_of_last_dates, warn_of_unused
 from stream.language.lint_fields import Carried, warn_of_fields
-from stream.language.lint_promises import warn_of_promises
 from stream.language.lint_warnings import warn_of, warn_of_spellings
 from stream.language.metrics import Written, read_rows
 from stream.language.policy import Reading, read_policy
@@ -56,10 +56,10 @@ def load(names: Sequence[str | Path]) -> PolicySet:
     return checked.policies
 
 
-def check(names: Sequence[str | Path], *, promises: bool = False, carried: Sequence[Carried] = ()) -> Checked:
+def check(names: Sequence[str | Path], *, incomplete: bool = False, carried: Sequence[Carried] = ()) -> Checked:
     """Reads and checks files as ``load`` does, and gives the warnings as well. Never raises for what is in a file.
 
-    ``promises``: warns of incomplete promises too. ``carried``: warns of fields and values that these do not have.
+    ``incomplete``: warns of incomplete commitments too. ``carried``: warns of fields and values that these do not have.
     """
     documents = [_read(name) for name in names]
     tops = [(document, _read_top(document)) for document in documents]
@@ -80,8 +80,8 @@ def check(names: Sequence[str | Path], *, promises: bool = False, carried: Seque
             warn_of(reading.policy, entry.warn)
         if entries:
             warn_of_spellings([reading.policy for reading in readings], [entry.warn for entry, _ in entries])
-        if promises:
-            warn_of_promises([(reading.policy, entry.data, entry.warn) for entry, reading in entries])
+        if incomplete:
+            warn_of_incomplete_commitments([(reading.policy, entry.data, entry.warn) for entry, reading in entries])
         for each in carried:
             warn_of_fields([(reading.policy, entry.warn) for entry, reading in entries], each)
     problems = tuple(

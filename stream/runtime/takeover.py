@@ -42,7 +42,7 @@ _PAUSE_EVERY: Final = 2_000
 """Tickets that are indexed before the event loop runs something else."""
 _PATIENCE: Final = 30.0
 """Seconds for which a take-over waits for a deployment that the owner before knew."""
-_LOOK_EVERY: Final = 0.05
+_CHECK_INTERVAL: Final = 0.05
 """Seconds."""
 
 
@@ -174,7 +174,7 @@ async def _is_current(context: WorkerContext, assignment: Assignment) -> bool:
         if not refused:
             log.warning("this worker takes nothing over until the group confirms that it is a member")
         refused = True
-        await asyncio.sleep(_LOOK_EVERY)
+        await asyncio.sleep(_CHECK_INTERVAL)
     return not assignment.superseded()
 
 
@@ -262,7 +262,7 @@ async def _until_known(
                     "help, records of the log were deleted: bring them back with `breachwatch deploy --import`, or give all "
                     "workers a new --app-id"
                 )
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(_CHECK_INTERVAL)
         found = context.engine.deployments.known.get(checkpoint.deployed)
         if checkpoint.appended and (found is None or found.appended != checkpoint.appended):
             raise RuntimeError(

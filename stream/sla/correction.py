@@ -37,7 +37,7 @@ class Correction:
 
 
 def revealed(effects: list[Effect], number: int, expected: set[str]) -> list[Effect]:
-    """Mark what time made true by deployment ``number``, which holds from an instant in the past, and would not have otherwise.
+    """The effects; late are those that time made true only by deployment ``number``, which holds from an instant in the past.
 
     ``expected``: ids of what time would have made true otherwise.
     """

@@ -23,7 +23,7 @@ from stream.runtime.kafka.policy_log import LogCutError, NewerLogError, PolicyLo
 from stream.runtime.kafka.policy_tail import Tail
 from stream.runtime.kafka.topic_admin import create
 from stream.runtime.kafka.topics import Topics
-from tests.unit.deployments.sets import HOUR, START, promising, target_of
+from tests.unit.deployments.sets import HOUR, START, target_of, with_target
 
 if TYPE_CHECKING:
     from stream.deployments.record import Record
@@ -36,7 +36,7 @@ def policy_log(broker: str, topics: Topics) -> PolicyLog:
 
 
 def following(after: int, target: str, at: int = START) -> Record:
-    return new_record(after, at, Kind.DEPLOY, promising(target))
+    return new_record(after, at, Kind.DEPLOY, with_target(target))
 
 
 def in_force(found: ReadLog) -> str:
@@ -163,7 +163,7 @@ def test_the_largest_record_fits_and_a_larger_one_is_refused_before_it_is_sent(p
 
 def test_workers_deploy_their_files_only_where_nothing_was_deployed(policy_log: PolicyLog) -> None:
     async def start(target: str) -> ReadLog:
-        return await deploy_first(policy_log, await policy_log.read(), promising(target), START)
+        return await deploy_first(policy_log, await policy_log.read(), with_target(target), START)
 
     async def story() -> list[ReadLog]:
         return await asyncio.gather(*map(start, ("8h", "4h", "2h")))

@@ -86,7 +86,7 @@ async def _poison(world: World) -> None:
 
 
 async def _and_die_in_the_sweep(world: World) -> None:
-    """A worker dies when the deployment begins to hold, or at a step of a turn about then."""
+    """A worker dies when the deployment begins to hold, or at a step of a unit of work about then."""
     log, policies = (await world.policy_log.read()).log, await _set(world)
     record = _plan(world, log, policies)
     worker = world.victim()

@@ -243,7 +243,7 @@ def test_a_ticket_that_was_not_woken_is_named(sound: Recording) -> None:
     assert any(one.startswith(f"state: {(stored.key or b'').decode()} was to be woken at ") for one in objections(late))
 
 
-def test_a_wrong_mark_and_an_offset_that_is_not_committed_are_named(sound: Recording) -> None:
+def test_a_wrong_watermark_and_an_offset_that_is_not_committed_are_named(sound: Recording) -> None:
     checkpoint = next(one for one in sound.changelog if one.key == CHECKPOINT_KEY)
     behind = checkpoint._replace(value=msgspec.json.encode(Checkpoint(1)))
 

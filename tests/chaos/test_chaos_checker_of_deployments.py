@@ -153,8 +153,8 @@ def test_a_retraction_that_its_deployment_does_not_explain_is_named(sound: Recor
 
 def test_a_partition_that_was_not_swept_is_named(sound: Recording) -> None:
     checkpoint = next(one for one in sound.changelog if one.key == CHECKPOINT_KEY)
-    mark = msgspec.json.decode(checkpoint.value or b"", type=Checkpoint)
-    behind = checkpoint._replace(value=msgspec.json.encode(msgspec.structs.replace(mark, swept=2)))
+    decoded = msgspec.json.decode(checkpoint.value or b"", type=Checkpoint)
+    behind = checkpoint._replace(value=msgspec.json.encode(msgspec.structs.replace(decoded, swept=2)))
 
     found = objections(sound._replace(changelog=instead(sound.changelog, checkpoint, behind)))
 

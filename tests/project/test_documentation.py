@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -17,6 +18,7 @@ from stream.sla.events import ERASURE, EVENT_TYPES
 from stream.wire.output_structs import WireEffect
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
@@ -152,6 +154,40 @@ def test_the_messages_that_are_explained_are_those_of_the_program() -> None:
         if fragment and fragment not in source and not hasattr(kafka_errors, fragment)
     ]
     assert unknown == []
+
+
+def _logged_problems(file: Path) -> Iterator[str]:
+    """The texts of the warnings and errors that a file logs, without those that are made elsewhere."""
+    nodes = list(ast.walk(ast.parse(file.read_text("utf-8"))))
+    named = {ast.unparse(node.targets[0]): node.value for node in nodes if isinstance(node, ast.Assign)}
+    named |= {ast.unparse(node.target): node.value for node in nodes if isinstance(node, ast.AnnAssign) and node.value}
+    for call in nodes:
+        if (
+            isinstance(call, ast.Call)
+            and call.args
+            and re.fullmatch(r"_?log\.(warning|error|exception)", ast.unparse(call.func))
+        ):
+            text = named.get(ast.unparse(call.args[0]), call.args[0])
+            words = text.value if isinstance(text, ast.Constant) else None
+            if isinstance(words, str) and len(re.findall(r"\b(?<!%)[A-Za-z]{2,}", words)) > 1:
+                yield words
+
+
+def test_every_warning_and_error_of_the_program_is_explained() -> None:
+    page = (DOCS / "reference/messages.md").read_text("utf-8").partition("## Messages")[2]
+    quoted = {
+        max(re.split(r"\.\.\.|\bN\b", message), key=len).strip()
+        for cell in re.findall(r"^\| (.+?) \|", page, re.MULTILINE)
+        for message in re.findall(r"`(.+?)`", cell)
+    }
+
+    missing = [
+        f"{file.relative_to(ROOT)}: {text}"
+        for file in sorted((ROOT / "stream").rglob("*.py"))
+        for text in _logged_problems(file)
+        if not any(fragment in text for fragment in quoted)
+    ]
+    assert missing == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -51,9 +51,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         positions = {driver.ensure_aiokafka_TP(tp): offset for tp, offset in offsets.items()}
         await self.call_thread(self._ensure_consumer().commit, positions)
 
-    async def heartbeat(self) -> bool:
-        """Whether the coordinator answered a heartbeat, and knows this member and its generation."""
-        accepted: bool = await self.call_thread(self._ensure_consumer()._coordinator._do_heartbeat)
+    async def heartbeat(self, generation: int) -> bool:
+        """Whether the coordinator answered a heartbeat, and knows this member in that generation, 1 or more.
+
+        aiokafka sends the generation that it has then. While it joins the group again that is none, or already the next one,
+        of which Faust learns only after the assignment. Nothing is asked then: the answer would be about another generation,
+        and a refusal would let aiokafka forget the member that it has become.
+        """
+        coordinator = self._ensure_consumer()._coordinator
+
+        async def ask() -> Any:
+            return 0 < generation == coordinator.generation and await coordinator._do_heartbeat()
+
+        accepted: bool = await self.call_thread(ask)
         return accepted
 
     def reached(self, tp: TP) -> int | None:
@@ -209,12 +219,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         await self._thread.commit_or_raise({tp: self._positions.finished.get(tp) or self.committed(tp)})
 
     async def is_member(self) -> bool:
-        """Whether the group confirms that this is a member of its current generation. If not, aiokafka joins it again.
+        """Whether the group confirms that its current generation is the one that Faust knows, and that this is a member.
 
-        A take-over cannot use ``prove``: it does not know what is committed, and aiokafka repeats a commit, perhaps in a later
-        generation, in which another worker has committed more.
+        After a refusal aiokafka joins the group again. A take-over cannot use ``prove``: it does not know what is committed,
+        and aiokafka repeats a commit, perhaps in a later generation, in which another worker has committed more.
         """
-        accepted: bool = await self._thread.heartbeat()
+        accepted: bool = await self._thread.heartbeat(self.app.consumer_generation_id)
         return accepted
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:

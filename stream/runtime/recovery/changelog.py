@@ -69,8 +69,11 @@ class Changelog:
         forgotten or a backup was restored on another cluster.
 
         Does nothing when another rebalance has made the store let go of the tickets: what it knew of the partition went with
-        them. Raises ``aiokafka.errors.KafkaError``, and RuntimeError when another worker owns the partition.
+        them. Raises ``aiokafka.errors.KafkaError``, RuntimeError when another worker owns the partition, and ValueError for a
+        generation below 1, which would not raise the epoch.
         """
+        if generation < 1:
+            raise ValueError(f"the generation {generation} of the consumer group is not one of a member")
         number = self._tp.partition
         if not self._store.holds(number, self._tickets):
             return

@@ -43,5 +43,5 @@ def lay_out(first: int, last: int, spans: Iterable[tuple[int, int]]) -> Spans:
 
 
 def _near(values: list[int], thresholds: range) -> list[int]:
-    """For every mark the number of values below it, at least 1."""
+    """For every threshold the number of values below it, at least 1."""
     return [max(bisect_left(values, threshold), 1) for threshold in thresholds]

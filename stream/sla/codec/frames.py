@@ -20,7 +20,7 @@ _SHORT: Final = 0xC4
 """In MessagePack: bytes, their length in one byte to follow."""
 _LONG: Final = 0xC5
 """The same with a length of two bytes."""
-_MARK: Final = 4
+_HEADER: Final = 4
 """Bytes before a cut state: the number of its frame and the place of it, two each."""
 _UNCUT: Final = b"\0\0\0\0"
 _FIRST: Final = 4
@@ -57,15 +57,15 @@ def cut(stored: bytes) -> bytes:
             return _UNCUT + stored
         number = _numbers[frame] = len(_frames)
         _frames.append(frame)
-    return (number << 16 | at).to_bytes(_MARK, "big") + stored[:at] + stored[end:]
+    return (number << 16 | at).to_bytes(_HEADER, "big") + stored[:at] + stored[end:]
 
 
 def whole(held: bytes) -> bytes:
     """The bytes that ``cut`` was given."""
-    at = (held[2] << 8 | held[3]) + _MARK
-    return held[_MARK:at] + _frames[held[0] << 8 | held[1]] + held[at:]
+    at = (held[2] << 8 | held[3]) + _HEADER
+    return held[_HEADER:at] + _frames[held[0] << 8 | held[1]] + held[at:]
 
 
 def is_timed(held: bytes) -> bool:
     """Whether the ticket of a cut state waits for an instant."""
-    return len(held) > _MARK + _NEXT and held[_MARK + _NEXT] != _NIL
+    return len(held) > _HEADER + _NEXT and held[_HEADER + _NEXT] != _NIL

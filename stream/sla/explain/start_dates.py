@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def waiting(ticket: Ticket, policies: PolicySet) -> tuple[Waiting, ...]:
-    """The clocks of a ticket that something is promised on, that start at a date and have never started."""
-    promised = policies.resolved_policy(ticket.fields, policies.epoch(ticket.last[0])) if ticket.last is not None else None
-    if promised is None or not ticket.started or ticket.ended_by:
+    """The clocks of a ticket that a commitment or a ladder uses, that start at a date and have never started."""
+    resolved = policies.resolved_policy(ticket.fields, policies.epoch(ticket.last[0])) if ticket.last is not None else None
+    if resolved is None or not ticket.started or ticket.ended_by:
         return ()
     soon = starting(ticket, policies)
     found = []
     for row in policies.dated:
-        if row in ticket.watches or not (row in promised.commitments_on or row in promised.ladders_on):
+        if row in ticket.watches or not (row in resolved.commitments_on or row in resolved.ladders_on):
             continue
         triggers = policies.triggers[row]
         metric = triggers.metric

@@ -208,8 +208,8 @@ class Change:
             if escalation_state.phase == MONITORING:
                 metric = escalation_state.terms.metric
                 watch = ticket.watches[metric]
-                promised = self._after.resolved_policy(fields, self._after.epoch(watch.began)).ladders.get(name)
-                if promised is None or promised.metric != metric:
+                ladder = self._after.resolved_policy(fields, self._after.epoch(watch.began)).ladders.get(name)
+                if ladder is None or ladder.metric != metric:
                     return True
         for commitment_state in ticket.commitments.values():
             if commitment_state.verdict != PENDING and commitment_state.terms.calendar not in self._same_calendars:
@@ -226,7 +226,7 @@ class Change:
         )
 
     def _differing(self, old: ResolvedPolicy, new: ResolvedPolicy) -> frozenset[str]:
-        """The rows on which the two do not promise the same."""
+        """The rows on which the two do not have the same terms."""
         if old is new:
             return _NO_ROWS
         known = self._differences.get((id(old), id(new)))

@@ -1,8 +1,8 @@
 """Resolves the policies for a ticket.
 
 A ``PolicySet`` answers one question: given a ticket's fields and the instant a clock started, what is promised? The answer,
-a ``ResolvedPolicy``, has every choice made (targets, marks, calendars for *these* fields), and is remembered: tickets with the
-same relevant fields share it.
+a ``ResolvedPolicy``, has every choice made (targets, thresholds, calendars for *these* fields), and is remembered: tickets with
+the same relevant fields share it.
 
 Longer than 250 lines because the classes of a resolved policy are read beside the choices that make them.
 """
@@ -106,7 +106,7 @@ class ResolvedLadder:
 
 
 class ResolvedPolicy:
-    """All that is promised to tickets with certain fields."""
+    """The commitments and ladders of tickets with certain fields."""
 
     def __init__(
         self, policy: Policy | None, commitments: Mapping[str, ResolvedCommitment], ladders: Mapping[str, ResolvedLadder]
@@ -116,7 +116,7 @@ class ResolvedPolicy:
         self.commitments: Final = commitments
         self.ladders: Final = ladders
         self.commitments_on: dict[str, tuple[ResolvedCommitment, ...]] = {}
-        """The promises that lie on the stopwatch of a row, by its name."""
+        """The commitments on the stopwatch of a row, by its name."""
         self.ladders_on: dict[str, tuple[ResolvedLadder, ...]] = {}
         """The ladders that stand on the stopwatch of a row, through a commitment or by themselves."""
         for resolved in commitments.values():
@@ -140,7 +140,7 @@ class PolicySet:
     """
 
     def __init__(self, policies: tuple[Policy, ...], calendars: Mapping[str, Calendar], rows: tuple[Metric, ...] = ()) -> None:
-        """``rows``: those that are kept although no policy looks at them."""
+        """``rows``: those that are kept although no policy uses them."""
         self.policies: Final = policies
         self.calendars: Final = calendars
         self.reads: Final[frozenset[str]] = frozenset(
@@ -165,7 +165,7 @@ class PolicySet:
                 if ladder.metric is not None:
                     metrics[ladder.metric.name] = ladder.metric
         self.triggers: Final = {name: MetricTriggers(metric) for name, metric in metrics.items()}
-        """Every stopwatch that some policy looks at, by the name of its row."""
+        """Every stopwatch that some policy uses, by the name of its row."""
         self.rows: Final = list(self.triggers.values())
         """The same in their order: compiled code goes through a list in a tenth of the steps."""
         sensitive = [of.fields for triggers in self.triggers.values() for of in triggers.sensitivity]

@@ -133,7 +133,7 @@ class CommitmentState:
         self.next: int | None = next
         """The next instant at which something becomes true, if no event comes first."""
         self.warned: tuple[str, ...] = warned
-        """The warnings that were sent, as the policy writes their marks."""
+        """The warnings that were sent, as the policy writes their thresholds."""
         self.adjustment: Adjustment | None = adjustment
         """``None``: nothing is adjusted."""
 
@@ -171,9 +171,8 @@ class CommitmentState:
         return self.terms.clock
 
     @property
-    def promised(self) -> int | None:
-        """Target and extension together, microseconds on ``clock``; ``None``: nothing is promised, or for a business day that
-        does not come."""
+    def extended_target(self) -> int | None:
+        """Target and extension together, microseconds on ``clock``. ``None``: there is none, or its day never comes."""
         target, adjustment = self.terms.target, self.adjustment
         if target is None or adjustment is None:
             return target
@@ -191,10 +190,10 @@ class CommitmentState:
 
     def share(self, per_mille: int) -> int | None:
         """The reading of the stopwatch at which so much of target and extension is used up."""
-        promised, adjustment = self.promised, self.adjustment
-        if promised is None:
+        target, adjustment = self.extended_target, self.adjustment
+        if target is None:
             return None
-        return promised * per_mille // 1000 + (0 if adjustment is None else adjustment.rebase_used)
+        return target * per_mille // 1000 + (0 if adjustment is None else adjustment.rebase_used)
 
     def elapsed(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
         """Microseconds used by the cycle up to ``at``, as the target counts them."""
@@ -234,7 +233,7 @@ class CommitmentState:
         adjustment = self.adjustment
         return watch.began if adjustment is None or adjustment.rebased_at is None else adjustment.rebased_at
 
-    def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
+    def set_target(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
         """Take the target that ``resolved`` sets, counting from the instant ``at``."""
         if resolved.fixed is not None and self.adjustment is None:
             self.terms, self.effective_from = resolved.fixed, at

@@ -1,6 +1,7 @@
 """Ladders: which level is due, on which stopwatch, and when.
 
-A ladder stands on a stopwatch of its own, or on that of a commitment; then its marks may lie before and after the deadline.
+A ladder stands on a stopwatch of its own, or on that of a commitment; then its thresholds may lie before and after the
+deadline.
 Rules:
 
 1. Levels are raised upwards only, each once a cycle; a change that makes several due raises them in order.
@@ -27,7 +28,7 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.policy.policy import ThresholdKind
 from stream.sla.policy.terms import NO_ESCALATION_TERMS, EscalationTerms
 from stream.sla.ticket.commitment_state import BREACHED, PENDING
-from stream.sla.ticket.thresholds import mark, resolve
+from stream.sla.ticket.thresholds import resolve, threshold_crossing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,7 +145,7 @@ class EscalationState:
         """Some level was raised and the escalation is not over."""
         return bool(self.raised) and self.phase <= MONITORING
 
-    def look_ahead(self, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None) -> None:
+    def reschedule(self, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None) -> None:
         """Find the next instant anew, after anything about the stopwatch, the commitment or the levels has changed."""
         soonest = None
         for due in self.pending(resolved_ladder, watch, commitment_state):
@@ -251,7 +252,7 @@ def _time(
         return (
             None
             if commitment_state is None
-            else mark(threshold, commitment_state, watch, resolved_ladder.calendar, passed=passed)
+            else threshold_crossing(threshold, commitment_state, watch, resolved_ladder.calendar, passed=passed)
         )
     if threshold.kind is _USED:
         amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)

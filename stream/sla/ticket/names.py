@@ -57,7 +57,7 @@ LadderKey = tuple[str, EscalationTerms]
 """Of a ladder: its name and its terms."""
 StateKeys = tuple[Names, tuple[CommitmentKey, ...], tuple[LadderKey, ...]]
 """Names of the stopwatches, then what is fixed of the commitments and of the ladders."""
-Promised = tuple[str, str, int, int]
+TargetKey = tuple[str, str, int, int]
 """Of a commitment with a target: its name and its policy, its number, and that of its stopwatch."""
 _StoredKeys = tuple[
     list[str],
@@ -87,7 +87,7 @@ _bytes_of_names: Final[dict[Names, bytes]] = {}
 _names_of_bytes: Final[dict[bytes, Names]] = {}
 _bytes_of_keys: Final[dict[StateKeys, bytes]] = {}
 _keys_of_bytes: Final[dict[bytes, StateKeys]] = {}
-_promised_of_bytes: Final[dict[bytes, tuple[Promised, ...]]] = {}
+_target_keys_of_bytes: Final[dict[bytes, tuple[TargetKey, ...]]] = {}
 
 
 def clear_caches() -> None:
@@ -96,7 +96,7 @@ def clear_caches() -> None:
     _names_of_bytes.clear()
     _bytes_of_keys.clear()
     _keys_of_bytes.clear()
-    _promised_of_bytes.clear()
+    _target_keys_of_bytes.clear()
 
 
 def pack_names(names: Names) -> bytes:
@@ -144,7 +144,7 @@ def _numbered(keys: StateKeys) -> _StoredKeys:
     def place(row: str) -> int:
         return places.setdefault(row, len(places))
 
-    promised = [
+    commitment_keys = [
         (
             number(name),
             number(terms.policy),
@@ -156,7 +156,7 @@ def _numbered(keys: StateKeys) -> _StoredKeys:
         )
         for name, terms in commitments
     ]
-    stood = [(number(name), number(terms.policy), terms.version, place(terms.metric)) for name, terms in ladders]
+    ladder_keys = [(number(name), number(terms.policy), terms.version, place(terms.metric)) for name, terms in ladders]
     called = {f"{terms.policy}/{name}": -1 - at for at, (name, terms) in enumerate(ladders)}
     rows: list[int] = []
     digests = b""
@@ -165,13 +165,13 @@ def _numbered(keys: StateKeys) -> _StoredKeys:
         of = called.get(base)
         rows.append(2 * (number(base) if of is None else of) + bool(digest))
         digests += digest
-    return list(numbers)[len(WORDS) :], rows, digests, len(places) - len(watches), promised, stood
+    return list(numbers)[len(WORDS) :], rows, digests, len(places) - len(watches), commitment_keys, ladder_keys
 
 
 def _parted(row: str) -> tuple[str, bytes]:
     """The base of a row and its digest; all of it and nothing where it does not end in one."""
-    base, mark, text = row.rpartition("#")
-    if mark and len(text) == 2 * _DIGEST and _HEX.issuperset(text):
+    base, separator, text = row.rpartition("#")
+    if separator and len(text) == 2 * _DIGEST and _HEX.issuperset(text):
         return base, bytes.fromhex(text)
     return row, b""
 
@@ -187,9 +187,9 @@ def unpack_keys(data: bytes) -> StateKeys:
     return keys
 
 
-def promised(data: bytes) -> tuple[Promised, ...]:
-    """The part of a packed frame that may be open. Raises msgspec.DecodeError and IndexError."""
-    found = _promised_of_bytes.get(data)
+def target_keys(data: bytes) -> tuple[TargetKey, ...]:
+    """Of a packed frame the commitments with a target, which may be open. Raises msgspec.DecodeError and IndexError."""
+    found = _target_keys_of_bytes.get(data)
     if found is None:
         metrics, commitments, _ = unpack_keys(data)
         found = tuple(
@@ -199,7 +199,7 @@ def promised(data: bytes) -> tuple[Promised, ...]:
                 if terms.target is not None and terms.metric in metrics
             ]
         )
-        _promised_of_bytes[data] = found
+        _target_keys_of_bytes[data] = found
     return found
 
 
@@ -217,11 +217,11 @@ def _named(stored: _StoredKeys) -> StateKeys:
         rows.append(name)
     if at != len(digests):
         raise IndexError(f"{len(digests)} bytes of digests, where the rows have {at}")
-    promised: list[CommitmentKey] = [
+    commitment_keys: list[CommitmentKey] = [
         (words[name], CommitmentTerms.of(words[policy], version, rows[row], words[calendar], int(clock), target))
         for name, policy, version, row, calendar, clock, target in keyed_commitments
     ]
-    stood: list[LadderKey] = [
+    ladder_keys: list[LadderKey] = [
         (words[name], EscalationTerms.of(words[policy], version, rows[row])) for name, policy, version, row in keyed_ladders
     ]
-    return tuple(rows[: len(rows) - unwatched]), tuple(promised), tuple(stood)
+    return tuple(rows[: len(rows) - unwatched]), tuple(commitment_keys), tuple(ladder_keys)

@@ -358,7 +358,7 @@ class Stopwatch:
             left -= self.totals.spent(False, clock, calendar, self.began)
             if left < 0:
                 return self.totals.until  # at the latest: what was due there was found when it was due
-        # ``spent`` without an end, written out: it is asked for every deadline and every mark.
+        # ``spent`` without an end, written out: it is asked for every deadline and every threshold.
         for start, end in self.ran:
             length = calendar.measure(start, end) if clock is _BUSINESS else end - start
             if length >= left:

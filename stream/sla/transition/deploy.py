@@ -9,7 +9,7 @@ The steps, after time was let pass up to the deployment:
 4. A row that was not kept before is built from the events of the ticket. Where these are not all known, nothing is promised on
    it until it starts again.
 5. The promises of the new set are reconciled with those that the ticket has (``stream.sla.transition.reconcile``).
-6. A row that no policy looks at any more is cancelled, and forgotten unless something that was decided refers to it.
+6. A row that no policy uses any more is cancelled, and forgotten unless something that was decided refers to it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def deploy(
     for row in ticket.watches.keys() - deployment.policies.triggers.keys():
         _forget(ticket, row, emitter.at)
     ticket.deployment = deployment.number
-    ticket.look_ahead()
+    ticket.reschedule()
     emitter.deployment = None
 
 

@@ -202,7 +202,7 @@ class EscalationMachine:
         if now:
             self._raise(now[-1])
         if now or later:
-            self.look_ahead()
+            self.reschedule()
 
     def release(self, reason: Reason, phase: EscalationPhase = EscalationPhase.RELEASED) -> None:
         """The escalation is over: everybody who was notified of it is notified of its end."""
@@ -264,7 +264,7 @@ class EscalationMachine:
                 self._raise(due)
             elif due.level.name == escalation_state.raised[-1]:
                 self._repeat(due.level)
-        self.look_ahead()
+        self.reschedule()
 
     def _raise(self, due: Due) -> None:
         escalation_state, level, threshold = self.escalation_state, due.level, due.threshold
@@ -293,13 +293,13 @@ class EscalationMachine:
         self._emit_level(Kind.REPEATED, reason, level)
 
     def refresh(self) -> None:
-        """The ladder applies, with marks that may be others than before."""
+        """The ladder applies, and its thresholds may be others than before."""
         self.escalation_state.effective_from = max(self.escalation_state.effective_from, self.emitter.at)
-        self.look_ahead()
+        self.reschedule()
 
-    def look_ahead(self) -> None:
+    def reschedule(self) -> None:
         """Find the next instant anew, after anything about the stopwatch, the commitment or the levels has changed."""
-        self.escalation_state.look_ahead(self.resolved_ladder, self.watch, self.commitment_state)
+        self.escalation_state.reschedule(self.resolved_ladder, self.watch, self.commitment_state)
 
     def _enter(self, phase: EscalationPhase) -> None:
         """Begin the next round of the escalation."""

@@ -1,6 +1,6 @@
-"""The one place where the promises that are wanted meet those that a ticket has.
+"""The one place where the commitments and ladders that are wanted meet those that a ticket has.
 
-Wanted is what the terms in force promise on a stopwatch that is running or paused. Current is the state of the commitment or
+Wanted is what the terms in force have on a stopwatch that is running or paused. Current is the state of the commitment or
 escalation of the same name on the ticket. Of each name the first rule that applies finds the case, and ``TABLE`` has what is
 done about it:
 
@@ -40,7 +40,7 @@ class Case(IntEnum):
     """The relation of the wanted thing of a name to the present one: the reason for the action."""
 
     UNWANTED = 0
-    """Open, and promised no more. It is found last, when all that is wanted is known."""
+    """Open, and no longer wanted. It is found last, when all that is wanted is known."""
     NEW = 1
     COUNTED_ELSEWHERE = 2
     MOVED = 3
@@ -102,8 +102,8 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
     wanted on any of them is withdrawn. ``None``: the terms are the same, and only the stopwatches have changed.
     """
     ticket = draft.ticket
-    promised: set[str] = _NAMELESS if before is None else set()
-    laddered: set[str] = _NAMELESS if before is None else set()
+    wanted_commitments: set[str] = _NAMELESS if before is None else set()
+    wanted_ladders: set[str] = _NAMELESS if before is None else set()
     for metric in metrics:
         watch = ticket.watches[metric]
         phase = watch.phase
@@ -113,7 +113,7 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
         for resolved in resolved_policy.commitments_on.get(metric, ()):
             name = resolved.name
             if before is not None:
-                promised.add(name)
+                wanted_commitments.add(name)
             commitment_state = draft.commitment_state(name) or CommitmentState()
             commitment = CommitmentMachine(emitter, resolved, commitment_state, watch)
             case = _case(commitment, draft, name, metric, (commitment_state.terms.metric, commitment_state.cycle))
@@ -124,7 +124,7 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
         for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
             name = resolved_ladder.name
             if before is not None:
-                laddered.add(name)
+                wanted_ladders.add(name)
             escalation_state = draft.escalation_state(name) or EscalationState()
             escalation = EscalationMachine(
                 emitter, resolved_ladder, escalation_state, watch, ticket.commitments.get(resolved_ladder.ladder.commitment)
@@ -137,8 +137,8 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
     if before is None:
         return
     # All that is wanted is there by now. Where that is all there is, nothing is unwanted.
-    if len(ticket.commitments) > len(promised) or len(ticket.escalations) > len(laddered):
-        _withdraw_all_but(promised, laddered, draft, emitter, before)
+    if len(ticket.commitments) > len(wanted_commitments) or len(ticket.escalations) > len(wanted_ladders):
+        _withdraw_all_but(wanted_commitments, wanted_ladders, draft, emitter, before)
 
 
 def _case(machine: Machine, draft: Draft, name: str, metric: str, current: tuple[str, int]) -> int:
@@ -189,17 +189,17 @@ def _stands(draft: Draft, metric: str, name: str) -> bool:
     return any(resolved_ladder.name == name for resolved_ladder in resolved_policy.ladders_on.get(metric, ()))
 
 
-def _withdraw_all_but(promised: set[str], laddered: set[str], draft: Draft, emitter: Emitter, before: Terms) -> None:
+def _withdraw_all_but(commitments: set[str], ladders: set[str], draft: Draft, emitter: Emitter, before: Terms) -> None:
     """Rule 1. Where a stopwatch has stopped, its commitments have ended already, and so have its escalations, except those that
     are monitored."""
     ticket = draft.ticket
     for name, held in list(ticket.commitments.items()):
         watch = ticket.watches[held.terms.metric]
-        if name in promised or held.verdict != PENDING or not watch.on:
+        if name in commitments or held.verdict != PENDING or not watch.on:
             continue
         resolved = before.commitment(name, watch)
         if resolved is None:
-            raise ValueError(f"commitment {name!r} is open, and nothing promised it")
+            raise ValueError(f"commitment {name!r} is open, and no terms have it")
         commitment_state = draft.commitment_state(name) or held
         if emitter.deployment is not None:
             commitment_state.adjust(decided_by=ticket.deployment)
@@ -207,7 +207,7 @@ def _withdraw_all_but(promised: set[str], laddered: set[str], draft: Draft, emit
     for name, current in list(ticket.escalations.items()):
         metric = current.terms.metric
         watch = ticket.watches[metric]
-        if name in laddered or (not watch.on and (current.phase != MONITORING or _stands(draft, metric, name))):
+        if name in ladders or (not watch.on and (current.phase != MONITORING or _stands(draft, metric, name))):
             continue
         escalation_state = draft.escalation_state(name) or current
         resolved_ladder = before.ladder(name, watch)

@@ -134,12 +134,12 @@ def test_rows_that_are_like_each_other_in_a_ring_are_reported_once() -> None:
     assert (where, problem) == (("like",), "`c` is like itself: a -> b -> c -> a")
 
 
-def test_a_timer_is_a_row_that_is_marked_as_one() -> None:
+def test_a_timer_is_a_metric_that_states_it() -> None:
     assert rows_of(quiet={"starts": "pending", "stops": "solved", "timer": "yes"})["quiet"].timer
     assert not rows_of(quiet={"starts": "pending", "stops": "solved"})["quiet"].timer
 
 
-def test_a_row_like_a_timer_is_one_unless_it_is_marked_as_none() -> None:
+def test_a_metric_like_a_timer_is_one_unless_it_states_that_it_is_not() -> None:
     assert rows_of(mine={"like": "customer_silence"})["mine"].timer
     assert not rows_of(mine={"like": "customer_silence", "timer": "no"})["mine"].timer
 

@@ -21,7 +21,7 @@ from stream.runtime.worker import follow
 from stream.sla.engine import Engine
 from stream.sla.policy.timeline import Deployments
 from stream.testing import event
-from tests.unit.deployments.sets import HOUR, START, append, promising, written
+from tests.unit.deployments.sets import HOUR, START, append, with_target, written
 from tests.unit.runtime.viewed import Worker
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def follower(files: str, *targets: str) -> DeploymentFollower:
         append(log, number, START + number * HOUR, target)
     assert log.deployments is not None
     read = ReadLog(log, {}, (), len(targets))
-    return DeploymentFollower(PolicyLog({}, Topics("sla")), read, Engine(log.deployments), promising(files))
+    return DeploymentFollower(PolicyLog({}, Topics("sla")), read, Engine(log.deployments), with_target(files))
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_unreadable_records_of_the_log_at_the_start_are_counted_too() -> None:
     assert log.deployments is not None
     read = ReadLog(log, {}, tuple(void), 3)  # type: ignore[arg-type]
 
-    deployments = DeploymentFollower(PolicyLog({}, Topics("sla")), read, Engine(log.deployments), promising("8h"))
+    deployments = DeploymentFollower(PolicyLog({}, Topics("sla")), read, Engine(log.deployments), with_target("8h"))
 
     assert [one.offset for one in deployments.void] == [2]
 

@@ -367,7 +367,7 @@ def test_a_request_is_refused_where_a_ladder_came_back_on_another_row_after_the_
     assert [(effect.kind, effect.reason) for effect in ticket.effects] == [(Kind.REFUSED, Reason.SOLVED)]
 
 
-def test_what_was_past_when_it_was_promised_is_measured_for_that_reason() -> None:
+def test_what_was_past_when_it_was_deployed_is_measured_for_that_reason() -> None:
     both = policy_set(commitment("first_response", p1="1h"), commitment("resolution"))
     ticket = life((0, policy_set(commitment("first_response", p1="1h"))), (10 * HOUR, both)).event(created(0))
 

@@ -235,7 +235,7 @@ def test_a_row_of_any_name_comes_back_whatever_refers_to_it(row: str) -> None:
     stored_names.clear_caches()
 
     assert stored_names.unpack_keys(data) == keys
-    assert stored_names.promised(data) == (("mine", "p", 0, 1),)
+    assert stored_names.target_keys(data) == (("mine", "p", 0, 1),)
 
 
 @pytest.mark.parametrize("row", ["resolution#84f237", "p/lead#84f237"])

@@ -358,7 +358,7 @@ def test_an_answer_that_ends_one_cycle_and_begins_the_next_belongs_to_both() -> 
     assert (second.began, second.verdict, second.due) == (3 * HOUR, Outcome.PENDING, 7 * HOUR)
 
 
-def test_where_nothing_is_promised_the_time_is_measured_and_no_deadline_invented() -> None:
+def test_where_there_is_no_target_the_time_is_measured_and_no_deadline_invented() -> None:
     deadline = one(PLAIN, created(0, "p4"), changed(9 * HOUR, status="solved"))
 
     assert (deadline.verdict, deadline.target, deadline.due, deadline.elapsed) == (Outcome.MEASURED, None, None, 9 * HOUR)

@@ -34,21 +34,21 @@ if TYPE_CHECKING:
 P1, P2 = (FieldIn("priority", frozenset({name})) for name in ("p1", "p2"))
 
 
-def _marks_by_priority(**thresholds: list[Threshold]) -> Choice[tuple[Threshold, ...]]:
+def _thresholds_by_priority(**thresholds: list[Threshold]) -> Choice[tuple[Threshold, ...]]:
     return Choice(tuple((FieldIn("priority", frozenset({p})), tuple(m)) for p, m in thresholds.items()))
 
 
 # Fields may change the warnings and leave the target.
 def test_warnings_follow_the_fields_though_the_target_stays() -> None:
     resolved = dataclasses.replace(
-        commitment("resolution", p1="8h", p2="8h"), warn_at=_marks_by_priority(p1=[share(75)], p2=[share(25)])
+        commitment("resolution", p1="8h", p2="8h"), warn_at=_thresholds_by_priority(p1=[share(75)], p2=[share(25)])
     )
     life = run(policy_set(resolved), created(0), changed(1 * HOUR, priority="p2"))
     assert life.lines("warned", "breached") == ["warned 25% @2h", "breached @8h"]
 
 
 def test_warnings_that_the_new_fields_bring_are_sent() -> None:
-    resolved = dataclasses.replace(commitment("resolution", p1="8h", p2="8h"), warn_at=_marks_by_priority(p2=[share(50)]))
+    resolved = dataclasses.replace(commitment("resolution", p1="8h", p2="8h"), warn_at=_thresholds_by_priority(p2=[share(50)]))
     life = run(policy_set(resolved), created(0), changed(1 * HOUR, priority="p2"))
     assert life.lines("warned", "breached") == ["warned 50% @4h", "breached @8h"]
 
@@ -67,7 +67,7 @@ def test_a_row_that_always_starts_starts_with_the_ticket() -> None:
     assert run(policy_set(resolved), created(0)).lines() == ["started @0h", "breached @4h"]
 
 
-# reset "begins a new cycle at the change": time used counts from there, for a mark of time used as well.
+# reset "begins a new cycle at the change": time used counts from there, for a threshold of time used as well.
 def test_after_a_reset_time_used_counts_from_the_change() -> None:
     life = run(
         policy_set(commitment("resolution", used("2h"), on_change=OnChange.RESET)),
