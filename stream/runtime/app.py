@@ -32,6 +32,7 @@ from stream.runtime.partition.commit import WorkerContext
 from stream.runtime.partition.lifecycle import IllegalTransitionError, State
 from stream.runtime.recovery import store
 from stream.runtime.recovery.checkpoint import decode_checkpoint
+from stream.runtime.recovery.table_recovery import TableManager
 from stream.runtime.takeover import Assignment, Restored, close, take_over
 
 if TYPE_CHECKING:
@@ -241,6 +242,7 @@ def _faust_settings(settings: Settings) -> dict[str, Any]:
         "store": f"{store.SCHEME}://",
         "web_enabled": False,
         "PartitionAssignor": Assignor,
+        "TableManager": TableManager,
         "processing_guarantee": "at_least_once",
         "broker_session_timeout": session,
         "broker_heartbeat_interval": session / 4,
