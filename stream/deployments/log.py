@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from stream.deployments.record import FIRST, Kind, NewerFormError, RecordError, decode_record
+from stream.deployments.record import FIRST, DeploymentKind, NewerFormError, RecordError, decode_record
 from stream.deployments.snapshot import NewerSnapshotError, SnapshotError, fingerprint_of
 from stream.deployments.snapshot import decode as decode_snapshot
 from stream.sla.policy.timeline import Deployments, Origin
@@ -33,7 +33,7 @@ class Entry:
     """The number of the deployment that it followed in the log; ``FIRST`` for none."""
     at: int
     """From this instant on it holds (epoch microseconds); ``SINCE_EVER`` for the first, whatever its record states."""
-    kind: Kind
+    kind: DeploymentKind
     by: str
     note: str
     fingerprint: str
@@ -114,7 +114,7 @@ class Log:
             return Void(offset, Reason.UNREADABLE, f"record {offset} of the log of deployments: {error}")
         known, appended = self.deployments, record.appended or appended
         try:
-            origin = Origin(appended, rejudges=record.kind is not Kind.DEPLOY)
+            origin = Origin(appended, rejudges=record.kind is not DeploymentKind.DEPLOY)
             if known is None:
                 deployments = Deployments.fixed(policies, offset, origin)
             else:
@@ -153,7 +153,7 @@ class Log:
 
     def _stands_for(self, entry: Entry) -> Entry:
         """The deployment whose set holds by this one: of an undo, the one from before what it undid."""
-        while entry.kind is Kind.UNDO:
+        while entry.kind is DeploymentKind.UNDO:
             undone = self._stands_for(self.entries[entry.after])
             entry = self.entries[undone.after]
         return entry

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import structs
 
 from stream.deployments.difference import difference
-from stream.deployments.record import Kind, new_record
+from stream.deployments.record import DeploymentKind, new_record
 from stream.sla.policy.timeline import Deployments
 
 if TYPE_CHECKING:
@@ -55,12 +55,16 @@ def deploy(log: Log, policies: PolicySet, at: int, author: Author) -> Proposal:
     Raises RecordError, SnapshotError.
     """
     at = at if log.last is None else max(at, log.last.at)
-    return _propose(log, new_record(log.next_after, at, Kind.DEPLOY, policies, by=author.by, note=author.note), policies)
+    return _propose(
+        log, new_record(log.next_after, at, DeploymentKind.DEPLOY, policies, by=author.by, note=author.note), policies
+    )
 
 
 def rejudge(log: Log, policies: PolicySet, at: int, author: Author) -> Proposal:
     """From an instant in the past on. Raises RecordError, SnapshotError."""
-    return _propose(log, new_record(log.next_after, at, Kind.REJUDGE, policies, by=author.by, note=author.note), policies)
+    return _propose(
+        log, new_record(log.next_after, at, DeploymentKind.REJUDGE, policies, by=author.by, note=author.note), policies
+    )
 
 
 def undo(log: Log, author: Author) -> Proposal:
@@ -68,7 +72,7 @@ def undo(log: Log, author: Author) -> Proposal:
     undone, before = log.undone()
     policies = log.deployed(before.number)
     proposal = _propose(
-        log, new_record(log.next_after, undone.at, Kind.UNDO, policies, by=author.by, note=author.note), policies
+        log, new_record(log.next_after, undone.at, DeploymentKind.UNDO, policies, by=author.by, note=author.note), policies
     )
     assert log.deployments is not None
     back = difference(log.deployments.timeline.last.policies, policies, undone.at)
@@ -101,7 +105,7 @@ def stamped(proposal: Proposal, at: int) -> Record:
     Between the proposal and the append may lie minutes in which its impact was counted.
     """
     record = proposal.record
-    return structs.replace(record, at=max(record.at, at)) if record.kind is Kind.DEPLOY else record
+    return structs.replace(record, at=max(record.at, at)) if record.kind is DeploymentKind.DEPLOY else record
 
 
 def as_of(log: Log, proposal: Proposal, newest: int) -> tuple[Deployments, int]:
@@ -110,7 +114,7 @@ def as_of(log: Log, proposal: Proposal, newest: int) -> tuple[Deployments, int]:
     The policies that hold from now on are taken to hold from the end of the feed on: tickets stand there as they stood then.
     """
     record = proposal.record
-    if record.kind is not Kind.DEPLOY or log.deployments is None or log.last is None:
+    if record.kind is not DeploymentKind.DEPLOY or log.deployments is None or log.last is None:
         return proposal.deployments, max(newest, record.at)
     at = max(newest, log.last.at)
     return log.deployments.add(log.next_after + 1, at, proposal.policies), at

@@ -31,7 +31,7 @@ MAX_BY: Final = 100
 """Characters of an account or role."""
 
 
-class Kind(StrEnum):
+class DeploymentKind(StrEnum):
     """The origin of a deployment. Its instant alone decides what it does."""
 
     DEPLOY = "deploy"
@@ -49,7 +49,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The offset of the last valid record when it was planned; ``FIRST`` for none."""
     at: int
     """From this instant on it holds (epoch microseconds)."""
-    kind: Kind
+    kind: DeploymentKind
     by: str = ""
     """The role or account that deployed it."""
     note: str = ""
@@ -70,7 +70,7 @@ class NewerFormError(RecordError):
     """A record that a newer release wrote, and that this one cannot read."""
 
 
-def new_record(after: int, at: int, kind: Kind, policies: PolicySet, *, by: str = "", note: str = "") -> Record:
+def new_record(after: int, at: int, kind: DeploymentKind, policies: PolicySet, *, by: str = "", note: str = "") -> Record:
     """A record of a set. Raises RecordError for a long text, SnapshotError for a set that is too large."""
     for name, text, most in (("by", by, MAX_BY), ("note", note, MAX_NOTE)):
         if len(text) > most:

@@ -16,7 +16,7 @@ from aiokafka.structs import TopicPartition
 
 from stream import __version__
 from stream.deployments.log import Reason, Void
-from stream.deployments.record import FORM, Kind, RecordError, encode_record, new_record
+from stream.deployments.record import FORM, DeploymentKind, RecordError, encode_record, new_record
 from stream.deployments.snapshot import MAX_BYTES
 from stream.devkafka.broker import Broker
 from stream.runtime.kafka.policy_log import LogCutError, NewerLogError, PolicyLog, ReadLog, deploy_first
@@ -36,7 +36,7 @@ def policy_log(broker: str, topics: Topics) -> PolicyLog:
 
 
 def following(after: int, target: str, at: int = START) -> Record:
-    return new_record(after, at, Kind.DEPLOY, with_target(target))
+    return new_record(after, at, DeploymentKind.DEPLOY, with_target(target))
 
 
 def in_force(found: ReadLog) -> str:

@@ -12,8 +12,7 @@ import msgspec
 from stream.deployments import proposal
 from stream.deployments.log import Added, Log
 from stream.deployments.proposal import Author
-from stream.deployments.record import Kind as RecordKind
-from stream.deployments.record import encode_record, new_record
+from stream.deployments.record import DeploymentKind, encode_record, new_record
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint
 from stream.sla.codec import codec
 from stream.sla.effects import Topic
@@ -48,7 +47,7 @@ class Deployed(NamedTuple):
     """When its record is appended and known."""
     at: int
     """From which minute on it holds; an undo goes by what it undoes."""
-    kind: RecordKind
+    kind: DeploymentKind
     data: Data
     """The policy file; nothing for an undo."""
 
@@ -84,7 +83,7 @@ def clean(
 
 
 def _record(log: Log, deployed: Deployed) -> Record:
-    if deployed.kind is RecordKind.UNDO:
+    if deployed.kind is DeploymentKind.UNDO:
         return proposal.undo(log, Author()).record
     with tempfile.TemporaryDirectory() as folder:
         found = read(deployed.data, Path(folder) / "policy.yaml")

@@ -24,9 +24,8 @@ from aiokafka.structs import TopicPartition
 
 from stream import __version__
 from stream.deployments.log import Log, Reason, Void
-from stream.deployments.record import FIRST, encode_record, new_record
-from stream.deployments.record import Kind as DeploymentKind
-from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.deployments.record import FIRST, DeploymentKind, encode_record, new_record
+from stream.runtime.kafka.denied import Operation, ResourceKind, needing
 from stream.runtime.kafka.groupless import records_between, started
 from stream.wire.forms import NewerReleaseError
 
@@ -139,7 +138,7 @@ class PolicyLog:
         return await self.read()
 
     async def _send(self, producer: Any, value: bytes) -> Any:
-        with needing(Operation.WRITE, Kind.TOPIC, self.topic):
+        with needing(Operation.WRITE, ResourceKind.TOPIC, self.topic):
             return await producer.send_and_wait(self.topic, value, partition=0, headers=[(_INPUT, self._input.encode())])
 
     @asynccontextmanager

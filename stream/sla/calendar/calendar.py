@@ -27,7 +27,7 @@ from stream.sla.calendar.week import (
     NO_HOLIDAYS,
     OPEN_WEEK,
     Content,
-    Kind,
+    StretchKind,
     Version,
     may_open,
     pieces,
@@ -52,7 +52,7 @@ class Stretch(NamedTuple):
 
     start: int
     end: int
-    kind: Kind
+    kind: StretchKind
     note: str
 
 
@@ -226,7 +226,7 @@ class Calendar:
         _check(start)
         _check(end)
         if self._always:
-            return [Stretch(start, end, Kind.OPEN, "")] if start < end else []
+            return [Stretch(start, end, StretchKind.OPEN, "")] if start < end else []
         found: list[Stretch] = []
         for begin, finish, offset in self.zone.segments(start, end):
             for day in range((begin + offset) // DAY, (finish + offset - 1) // DAY + 1):
@@ -282,7 +282,7 @@ class Calendar:
         for each in range(year, end_year):
             if may_open(self.content, each):
                 found = self.stretches(_midnight(each), _midnight(each + 1))
-                spans += [(start, end) for start, end, kind, _ in found if kind is Kind.OPEN]
+                spans += [(start, end) for start, end, kind, _ in found if kind is StretchKind.OPEN]
         return spans
 
 
