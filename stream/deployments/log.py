@@ -19,7 +19,7 @@ from stream.deployments.snapshot import decode as decode_snapshot
 from stream.sla.policy.timeline import Deployments, Origin
 
 if TYPE_CHECKING:
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
     from stream.sla.policy.resolve import PolicySet
 
 
@@ -158,6 +158,6 @@ class Log:
             entry = self.entries[undone.after]
         return entry
 
-    def _overtaken(self, offset: int, record: Record) -> str:
+    def _overtaken(self, offset: int, record: DeploymentRecord) -> str:
         now = f"deployment {self.next_after}" if self.last is not None else "nothing was deployed"
         return f"record {offset} of the log of deployments follows {record.after}, and the last one was {now}"

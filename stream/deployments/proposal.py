@@ -19,7 +19,7 @@ from stream.sla.policy.timeline import Deployments
 if TYPE_CHECKING:
     from stream.deployments.facts import Difference
     from stream.deployments.log import Entry, Log
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
     from stream.sla.policy.resolve import PolicySet
 
 LEAD: Final = 5_000_000
@@ -37,7 +37,7 @@ class Author(NamedTuple):
 class Proposal:
     """A record that may be appended, with what it would do."""
 
-    record: Record
+    record: DeploymentRecord
     policies: PolicySet
     deployments: Deployments
     """The log with it."""
@@ -79,7 +79,7 @@ def undo(log: Log, author: Author) -> Proposal:
     return replace(proposal, difference=replace(back, problems=()), changes_nothing=False)
 
 
-def _propose(log: Log, record: Record, policies: PolicySet) -> Proposal:
+def _propose(log: Log, record: DeploymentRecord, policies: PolicySet) -> Proposal:
     number = log.next_after + 1
     if log.deployments is None or log.last is None:
         return Proposal(record, policies, Deployments.fixed(policies, number), (), None, changes_nothing=False)
@@ -99,7 +99,7 @@ def _propose(log: Log, record: Record, policies: PolicySet) -> Proposal:
     )
 
 
-def stamped(proposal: Proposal, at: int) -> Record:
+def stamped(proposal: Proposal, at: int) -> DeploymentRecord:
     """Its record as it is to be appended now: one that holds from now on does not hold from before ``at``.
 
     Between the proposal and the append may lie minutes in which its impact was counted.

@@ -26,7 +26,7 @@ from stream.runtime.kafka.topics import Topics
 from tests.unit.deployments.sets import HOUR, START, target_of, with_target
 
 if TYPE_CHECKING:
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
     from stream.runtime.kafka.policy_log import LogRecord
 
 
@@ -35,7 +35,7 @@ def policy_log(broker: str, topics: Topics) -> PolicyLog:
     return PolicyLog({"bootstrap_servers": broker}, topics)
 
 
-def following(after: int, target: str, at: int = START) -> Record:
+def following(after: int, target: str, at: int = START) -> DeploymentRecord:
     return new_record(after, at, DeploymentKind.DEPLOY, with_target(target))
 
 

@@ -30,7 +30,7 @@ from tests.chaos.workload import BAD, PARTITIONS, canaries, planned, with_erasur
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
     from stream.sla.effects import Effect
     from stream.sla.ticket.state import State
     from tests.chaos.variants import Data
@@ -82,7 +82,7 @@ def clean(
     return worker.recording(until=end, stopped=end + MINUTE)
 
 
-def _record(log: Log, deployed: Deployed) -> Record:
+def _record(log: Log, deployed: Deployed) -> DeploymentRecord:
     if deployed.kind is DeploymentKind.UNDO:
         return proposal.undo(log, Author()).record
     with tempfile.TemporaryDirectory() as folder:
@@ -124,7 +124,7 @@ class _Worker:
         elif step.outcome is Outcome.CONFLICT:
             self._refuse(record, conflicting(event))
 
-    def deploy(self, log: Log, record: Record) -> None:
+    def deploy(self, log: Log, record: DeploymentRecord) -> None:
         stored = self._store("deployments", 0, None, encode_record(record), [])
         added = log.add(stored.offset, stored.value, stored.written)
         assert isinstance(added, Added)
