@@ -140,7 +140,7 @@ class Log:
         """
         if self.last is None:
             raise NothingToUndoError("nothing was ever deployed")
-        target = self._stands_for(self.last)
+        target = self._effective(self.last)
         if target.after == FIRST:
             raise NothingToUndoError(f"deployment {target.number} is the first: there is nothing from before it")
         before = self.entries[target.after]
@@ -151,10 +151,10 @@ class Log:
             )
         return target, before
 
-    def _stands_for(self, entry: Entry) -> Entry:
+    def _effective(self, entry: Entry) -> Entry:
         """The deployment whose set holds by this one: of an undo, the one from before what it undid."""
         while entry.kind is DeploymentKind.UNDO:
-            undone = self._stands_for(self.entries[entry.after])
+            undone = self._effective(self.entries[entry.after])
             entry = self.entries[undone.after]
         return entry
 

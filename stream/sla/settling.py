@@ -103,14 +103,14 @@ def _published(
         effects, revisions = difference(emitted.emitter.effects, true.emitter.effects, state.revisions, correction)
         if any(effect.retracts for effect in effects):
             before = refold(deployments.timeline_of(reached.deployment), state, events, now, to)
-            stand = {effect.id for effect in before.emitter.effects}
-            effects = tuple([_by_its_cause(effect, stand, by_events) for effect in effects])
+            remaining = {effect.id for effect in before.emitter.effects}
+            effects = tuple([_by_its_cause(effect, remaining, by_events) for effect in effects])
     return State(true.ticket, packed(events), state.base, state.old_ids, revisions), effects
 
 
-def _by_its_cause(effect: Effect, stand: set[str], by_events: Correction) -> Effect:
-    """A retraction of what the events alone take back is theirs, and not the deployment's. ``stand``: what they leave."""
-    if not effect.retracts or effect.retracts.partition(".")[0] in stand:
+def _by_its_cause(effect: Effect, remaining: set[str], by_events: Correction) -> Effect:
+    """A retraction of what the events alone take back is theirs, and not the deployment's. ``remaining``: what they leave."""
+    if not effect.retracts or effect.retracts.partition(".")[0] in remaining:
         return effect
     cause = by_events.cause_of(effect.at)
     return msgspec.structs.replace(effect, cause=cause, reason=by_events.reason, deployment=by_events.deployment)

@@ -21,7 +21,7 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from stream.sla.calendar.business_days import BusinessDays
-from stream.sla.calendar.spans import BUCKET, Spans, index_spans
+from stream.sla.calendar.open_spans import BUCKET, OpenSpans, index_spans
 from stream.sla.calendar.week import (
     CLOSED_WEEK,
     NO_HOLIDAYS,
@@ -82,7 +82,7 @@ class Calendar:
             and not content.readings
             and newest.holidays == NO_HOLIDAYS
         )
-        self._spans: Spans = (1, 0, [], [], [], [], [])  # holds no instant: the first question fills it
+        self._spans: OpenSpans = (1, 0, [], [], [], [], [])  # holds no instant: the first question fills it
 
     @property
     def always_open(self) -> bool:
@@ -239,7 +239,7 @@ class Calendar:
                     found.append(Stretch(low, high, piece.kind, piece.note))
         return found
 
-    def _around(self, instant: int) -> Spans:
+    def _around(self, instant: int) -> OpenSpans:
         if instant == _END:
             raise CalendarRangeError(f"calendars end before the year {_END_YEAR}")
         while True:
