@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class World:
-    """What nemeses may lay hands on, and what they note."""
+    """What nemeses may break, and what they note."""
 
     random: Random
     pace: Pace

@@ -193,10 +193,10 @@ def test_an_event_before_a_history_that_was_cut_may_be_refused_or_not_where_poli
     found = truth(cut, policies(), hours())
     late = [one for one in cut.rejected if decode_rejected(one.value or b"").rejected.reason == RejectReason.TOO_LATE]
     other = next(one for one in cut.events if (one.partition, one.offset) not in found.may_be_late and not one.headers)
-    letter = DeadLetter(
+    dead_letter = DeadLetter(
         Rejected(RejectReason.TOO_LATE, "", "$.at"), other.key, other.value, other.topic, other.partition, other.offset, START
     )
-    undeserved = other._replace(topic=late[0].topic, value=encode_rejected(letter))
+    undeserved = other._replace(topic=late[0].topic, value=encode_rejected(dead_letter))
 
     assert late
     assert found.may_be_late

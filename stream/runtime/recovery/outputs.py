@@ -93,8 +93,8 @@ class Outputs:
         self._origins = behind
 
     def end_recovery(self) -> None:
-        """Forget the effects that a predecessor emitted and its tickets did not know: each has arisen again and was held back,
-        or never will."""
+        """Forget the effects that a predecessor emitted and its tickets did not know: each has arisen again and was not
+        written, or never will."""
         self.recovered = True
         # Not so its dead letters and ours: a rebalance brings input that is not committed once more.
         self._origins += self._found_origins

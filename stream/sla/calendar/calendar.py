@@ -21,7 +21,7 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from stream.sla.calendar.business_days import BusinessDays
-from stream.sla.calendar.spans import BUCKET, Spans, lay_out
+from stream.sla.calendar.spans import BUCKET, Spans, index_spans
 from stream.sla.calendar.week import (
     CLOSED_WEEK,
     NO_HOLIDAYS,
@@ -251,7 +251,7 @@ class Calendar:
     def _reach_on(self, instant: int) -> None:
         """As ``_reach``, as far as calendars go; an error once there is nowhere left to go.
 
-        Callers go on by doubling steps: a calendar that hardly ever opens is not laid out anew for every year.
+        Callers go on by doubling steps: a calendar that hardly ever opens is not indexed anew for every year.
         """
         first, last, *_ = self._spans
         if instant >= last == _END or instant < first == _FIRST:
@@ -267,15 +267,15 @@ class Calendar:
         year = min(_year(instant), _END_YEAR - 1)
         first, last, _, _, starts, shifts, totals = self._spans
         if not starts:
-            self._spans = lay_out(_midnight(year), _midnight(year + 1), self._open(year, year + 1))
+            self._spans = index_spans(_midnight(year), _midnight(year + 1), self._open(year, year + 1))
             return
         if first <= _midnight(year) < last:
             return
         known = [(start, total + shift) for start, shift, total in zip(starts[:-1], shifts[1:], totals[1:], strict=True)]
         if instant < first:
-            self._spans = lay_out(_midnight(year), last, [*self._open(year, _year(first)), *known])
+            self._spans = index_spans(_midnight(year), last, [*self._open(year, _year(first)), *known])
         else:
-            self._spans = lay_out(first, _midnight(year + 1), [*known, *self._open(_year(last), year + 1)])
+            self._spans = index_spans(first, _midnight(year + 1), [*known, *self._open(_year(last), year + 1)])
 
     def _open(self, year: int, end_year: int) -> list[tuple[int, int]]:
         spans: list[tuple[int, int]] = []

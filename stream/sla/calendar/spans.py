@@ -1,4 +1,4 @@
-"""Open spans laid out so that ``Calendar`` finds any instant, and any amount of business time, in a few steps."""
+"""Open spans indexed so that ``Calendar`` finds any instant, and any amount of business time, in a few steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# The open spans of consecutive years, laid out for searching: a plain tuple of plain lists, because every attribute
+# The open spans of consecutive years, indexed for searching: a plain tuple of plain lists, because every attribute
 # and every object between an instant and its answer costs a tenth of the time allowed.
 #   first, last   the instants from and to which the years are worked out
 #   near_time     for every 2**BUCKET microseconds from `first` on, the i to search on from
@@ -22,7 +22,7 @@ BUCKET: Final = 35
 """9.5 hours: no more than a few spans begin in each. A third faster, measured, than a binary search over twenty years."""
 
 
-def lay_out(first: int, last: int, spans: Iterable[tuple[int, int]]) -> Spans:
+def index_spans(first: int, last: int, spans: Iterable[tuple[int, int]]) -> Spans:
     """``spans`` are [start, end) in order, within [first, last]; those that touch are joined, empty ones left out."""
     starts, shifts, totals = [first], [0, first], [0, 0]
     closed_at = None
