@@ -284,8 +284,8 @@ class Changing:
         if keeping.is_past(one):
             keeping.breach(one)
 
-    def _waiting(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, list[str]]:
-        """By the present names of ladders, levels that are past by the set before and wait for an open minute."""
+    def _waiting(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, dict[str, bool]]:
+        """By the present names of ladders and levels, what ``Escalating.waiting`` has by the set before."""
         found = {}
         for name, high in self.escalating.escalations.items():
             watch = self.story.watches[high.metric]
@@ -294,10 +294,10 @@ class Changing:
                 policy = names.policy(resolved_ladder.policy)
                 ladder = names.ladder(policy, name)
                 levels = self.escalating.waiting(name, resolved_ladder)
-                found[ladder] = [names.levels.get((policy, ladder, level), level) for level in levels]
+                found[ladder] = {names.levels.get((policy, ladder, level), level): opens for level, opens in levels.items()}
         return found
 
-    def _lay_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, list[str]]) -> None:
+    def _lay_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, dict[str, bool]]) -> None:
         story, escalating, applicable = self.story, self.escalating, set()
         for metric, watch in story.watches.items():
             for name, resolved_ladder in story.offered(metric, fields)[1].items() if watch.on else ():
@@ -311,7 +311,7 @@ class Changing:
                     if its.on and its.cycle == high.cycle:
                         high.metric, high.cycle = metric, watch.cycle
                 escalating.apply_one(name, resolved_ladder, metric, watch)
-                escalating.raise_highest(name, resolved_ladder, waiting.get(name, []))
+                escalating.raise_highest(name, resolved_ladder, waiting.get(name, {}))
         for name, high in escalating.escalations.items():
             applies = story.offered(high.metric, fields)[1].get(name)
             gone = high.state == "monitoring" and applies is None

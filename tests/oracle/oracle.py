@@ -107,7 +107,8 @@ Policies that change on the way
 37. Any other new row has the stopwatch that it would have if it had been kept from the first event on.
 38. A row on which nothing stands any more is cancelled.
 39. Of the levels that a past minute had reached and that may be raised now, the highest alone is raised. Of those that may
-    not be raised now, and that did not wait for an open minute before, the highest alone is left to be raised.
+    not be raised now, and that did not wait for an open minute before, the highest alone is left to be raised. A level that
+    waited for an open minute, and for which this one is open by the set before too, is raised by 24.
 40. An event may use the former name of a commitment or level.
 
 Business days

@@ -84,13 +84,13 @@ def deploy(
     emitter.deployment = None
 
 
-def _waiting(draft: Draft, emitter: Emitter, name: str) -> tuple[str, ...]:
-    """Levels of a ladder that were due by the set up to now, and are raised when business hours begin."""
+def _waiting(draft: Draft, emitter: Emitter, name: str) -> dict[str, int | None]:
+    """Levels of a ladder that were due by the set up to now, with the instant at which business hours begin and raise them."""
     escalation_state = draft.ticket.escalations[name]
     watch = draft.ticket.watches[escalation_state.terms.metric]
     resolved_ladder = draft.resolved_policy(watch.began).ladders.get(name)
     if resolved_ladder is None:
-        return ()
+        return {}
     commitment_state = draft.ticket.commitments.get(resolved_ladder.ladder.commitment)
     return escalation_state.waiting(emitter.at, resolved_ladder, watch, commitment_state)
 

@@ -131,7 +131,7 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
             )
             case = _case(escalation, draft, name, metric, (escalation_state.terms.metric, escalation_state.cycle))
             if case == _REDEPLOYED:
-                escalation.redeploy(() if before is None else before.waiting(name, watch))
+                escalation.redeploy({} if before is None else before.waiting(name, watch))
             else:
                 _act(escalation, case)
     if before is None:
