@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from stream.cli.watch_view import Clock
+    from stream.cli.watch_view import LocalTime
     from stream.runtime.kafka.topic_reader import Since
     from stream.runtime.kafka.topics import Topics
     from stream.sla.effects import Effect, Kind
@@ -131,7 +131,7 @@ def command(
     routine: bool,
     start: Since | None,
     no_follow: bool,
-    clock: Clock,
+    clock: LocalTime,
     as_json: bool,
 ) -> None:
     """Show breaches, escalations and all other effects as they are published, a line each, until Ctrl-C.

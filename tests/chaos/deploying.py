@@ -19,7 +19,7 @@ from tests.chaos.variants import read, variant
 
 if TYPE_CHECKING:
     from stream.deployments.log import Log
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
     from stream.sla.policy.resolve import PolicySet
     from tests.chaos.nemeses import World
 
@@ -102,7 +102,7 @@ async def _and_die_in_the_sweep(world: World) -> None:
         world.fault("kill -9 in a sweep")
 
 
-def _plan(world: World, log: Log, policies: PolicySet) -> Record:
+def _plan(world: World, log: Log, policies: PolicySet) -> DeploymentRecord:
     """From a whole minute on, a few real seconds from now."""
     lead = world.random.randint(1, 5) * MINUTE
     return proposal.deploy(log, policies, world.pace.minute() + MINUTE + lead, _NOBODY).record

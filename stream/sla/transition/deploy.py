@@ -26,12 +26,13 @@ from stream.sla.transition.reconcile import reconcile
 
 if TYPE_CHECKING:
     from stream.sla.policy.change import Change, FormerNames
+    from stream.sla.policy.conditions import Fields
     from stream.sla.policy.policy import Policy
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.policy.timeline import Deployment
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.escalation_state import EscalationState
-    from stream.sla.ticket.state import Fields, Ticket
+    from stream.sla.ticket.state import Ticket
     from stream.sla.transition.draft import Draft
     from stream.sla.transition.emitter import Emitter
 
@@ -97,8 +98,8 @@ def _waiting(draft: Draft, emitter: Emitter, name: str) -> dict[str, int | None]
 def _forget(ticket: Ticket, row: str, at: int) -> None:
     """Nothing is counted on the row any more; its stopwatch is kept where something that was decided refers to it."""
     watch = ticket.watches[row]
-    standing: tuple[CommitmentState | EscalationState, ...] = (*ticket.commitments.values(), *ticket.escalations.values())
-    if all(current.terms.metric != row for current in standing):
+    states: tuple[CommitmentState | EscalationState, ...] = (*ticket.commitments.values(), *ticket.escalations.values())
+    if all(state.terms.metric != row for state in states):
         del ticket.watches[row]
     elif watch.on:
         cancelled = ticket.watches[row] = watch.copy()

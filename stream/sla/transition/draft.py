@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.sla.policy.change import Change
+    from stream.sla.policy.conditions import Fields
     from stream.sla.policy.resolve import PolicySet, ResolvedCommitment, ResolvedLadder, ResolvedPolicy
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.escalation_state import EscalationState
-    from stream.sla.ticket.state import Fields, Ticket
+    from stream.sla.ticket.state import Ticket
     from stream.sla.ticket.stopwatch import Stopwatch
 
 Waiting = dict[str, int | None]

@@ -183,7 +183,7 @@ def _counts(draft: Draft, metric: str, name: str) -> bool:
     )
 
 
-def _stands(draft: Draft, metric: str, name: str) -> bool:
+def _has_ladder(draft: Draft, metric: str, name: str) -> bool:
     """Whether the terms in force for the stopwatch of ``metric`` have the ladder ``name`` on it."""
     resolved_policy = draft.resolved_policy(draft.ticket.watches[metric].began)
     return any(resolved_ladder.name == name for resolved_ladder in resolved_policy.ladders_on.get(metric, ()))
@@ -207,7 +207,7 @@ def _withdraw_all_but(commitments: set[str], ladders: set[str], draft: Draft, em
     for name, current_escalation in list(ticket.escalations.items()):
         metric = current_escalation.terms.metric
         watch = ticket.watches[metric]
-        if name in ladders or (not watch.on and (current_escalation.phase != MONITORING or _stands(draft, metric, name))):
+        if name in ladders or (not watch.on and (current_escalation.phase != MONITORING or _has_ladder(draft, metric, name))):
             continue
         escalation_state = draft.escalation_state(name) or current_escalation
         resolved_ladder = before.ladder(name, watch)
