@@ -125,5 +125,5 @@ def _summary(problems: tuple[Problem, ...], errors: int, counts: dict[str, int])
     if not counts:
         return f"not usable: {found}"
     singular = {"policies": "policy", "commitments": "commitment", "ladders": "ladder", "calendars": "calendar"}
-    held = ", ".join(many(count, singular[what], what) for what, count in counts.items())
-    return f"{held}: {found}"
+    contents = ", ".join(many(count, singular[what], what) for what, count in counts.items())
+    return f"{contents}: {found}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.documents.document import Report
-    from stream.language.scope import Known
+    from stream.language.scope import Scope
     from stream.sla.calendar.duration import Duration
     from stream.sla.policy.metric import Metric
 
@@ -43,12 +43,12 @@ _KEYS: Final = (
 )
 
 
-def read_commitment(data: object, report: Report, known: Known) -> Commitment | None:
+def read_commitment(data: object, report: Report, scope: Scope) -> Commitment | None:
     """A commitment of one version of a policy; ``None`` after what is wrong was reported."""
     entry = section(data, report, _KEYS, required=("metric", "target"))
     if entry is None:
         return None
-    base = part(entry, "metric", report, known.read_row)
+    base = part(entry, "metric", report, scope.read_row)
     name = read_name(entry.get("name", entry.get("metric", "")), under(report, "name" if "name" in entry else "metric"))
     when: Condition | None = part(entry, "when", report, read_clock_condition) if "when" in entry else ALWAYS
     target = part(entry, "target", report, lambda value, here: read_choice(value, here, read_target))
@@ -60,7 +60,7 @@ def read_commitment(data: object, report: Report, known: Known) -> Commitment | 
         "calendar",
         report,
         lambda value, here: read_choice(
-            value, here, known.read_calendar_name, may_be_none=False, condition=read_ticket_condition
+            value, here, scope.read_calendar_name, may_be_none=False, condition=read_ticket_condition
         ),
     )
     on_change = part(entry, "on_change", report, read_word(OnChange)) or OnChange.CARRY

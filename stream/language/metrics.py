@@ -19,7 +19,7 @@ PARTS: Final = (*CLOCK_PARTS, "timer")
 """The keys a metric is written with."""
 
 if TYPE_CHECKING:
-    from stream.language.scope import Known
+    from stream.language.scope import Scope
     from stream.sla.policy.policy import Choice
 
 _Base = Callable[[str, Report], Metric | None]
@@ -123,11 +123,11 @@ def _read_field(data: object, report: Report) -> str | None:
     return field
 
 
-def in_zone(metric: Metric, choice: Choice[str], known: Known, report: Report) -> Metric | None:
+def in_zone(metric: Metric, choice: Choice[str], scope: Scope, report: Report) -> Metric | None:
     """The row, counted on these calendars. Where a date starts it, its dates begin in the zone of the calendars."""
     if not metric.starts_at:
         return metric
-    calendars = [known.calendars[name] for _, name in choice.cases]
+    calendars = [scope.calendars[name] for _, name in choice.cases]
     zones = {calendar.timezone: calendar.zone for calendar in calendars if calendar is not None}
     if len(zones) > 1:
         names = ", ".join(sorted(zones))

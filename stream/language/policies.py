@@ -21,7 +21,7 @@ from stream.language.lint_warnings import warn_of, warn_of_spellings
 from stream.language.metrics import Written, read_rows
 from stream.language.policy import Reading, read_policy
 from stream.language.renames import check_renames
-from stream.language.scope import Known
+from stream.language.scope import Scope
 from stream.sla.calendar.calendar import Calendar, always
 from stream.sla.policy.resolve import PolicySet
 
@@ -66,14 +66,14 @@ def check(names: Sequence[str | Path], *, incomplete: bool = False, carried: Seq
     written_calendars, written_rows = _by_name(tops, "calendars"), _by_name(tops, "metrics")
     calendars = _read_calendars(written_calendars)
     metrics = read_rows({name: Written(entry.data, entry.report) for name, entry in written_rows.items()})
-    known = Known(metrics, calendars)
-    entries = _read_policies(tops, known)
+    scope = Scope(metrics, calendars)
+    entries = _read_policies(tops, scope)
     readings = [reading for _, reading in entries]
     usable = {name: calendar for name, calendar in calendars.items() if calendar is not None}
     lint(readings, usable)
     if not any(document.problems for document in documents):
-        warn_of_unused(written_calendars, written_rows, known)
-        warn_of_last_dates(written_calendars, known, usable)
+        warn_of_unused(written_calendars, written_rows, scope)
+        warn_of_last_dates(written_calendars, scope, usable)
         for calendar in written_calendars.values():
             warn_of_local_days(calendar.data, calendar.warn)
         for entry, reading in entries:
@@ -194,7 +194,7 @@ def _read_calendars(entries: Mapping[str, Entry]) -> dict[str, Calendar | None]:
     return calendars
 
 
-def _read_policies(tops: Sequence[_Top], known: Known) -> list[tuple[Entry, Reading]]:
+def _read_policies(tops: Sequence[_Top], scope: Scope) -> list[tuple[Entry, Reading]]:
     readings: list[tuple[Entry, Reading]] = []
     seen: dict[tuple[str, int], Entry] = {}
     for document, top in tops:
@@ -202,7 +202,7 @@ def _read_policies(tops: Sequence[_Top], known: Known) -> list[tuple[Entry, Read
             continue
         for index, data in enumerate(_listed(document, top["policies"])):
             entry = Entry(document, ("policies", index), data)
-            reading = read_policy(data, entry.report, known)
+            reading = read_policy(data, entry.report, scope)
             if reading is None:
                 continue
             key = (reading.policy.name, reading.policy.version)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Scope:
     """``None`` stands for what is defined but could not be read: naming it is not a second problem."""
 
     metrics: Mapping[str, Metric | None]

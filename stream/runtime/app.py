@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator
 
     from stream.observe.metrics.registry import Metrics
-    from stream.runtime.clock import Clock
+    from stream.runtime.clock import SystemClock
     from stream.runtime.deployments import DeploymentFollower
     from stream.runtime.partition.shard import Shard
     from stream.runtime.partition.task import PartitionTask
@@ -59,7 +59,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
     logger = FAUST_LOG
 
     def __init__(
-        self, settings: Settings, metrics: Metrics, engine: Engine, clock: Clock, suspension_detector: SuspensionDetector
+        self, settings: Settings, metrics: Metrics, engine: Engine, clock: SystemClock, suspension_detector: SuspensionDetector
     ) -> None:
         store.register()
         self.settings: Final = settings

@@ -212,16 +212,16 @@ async def _index(context: WorkerContext, store: Store, partition: int, watermark
         if stored is None:  # another rebalance has begun, and the changelog forgets it: this one comes to nothing
             continue
         try:
-            wake_at, ended, stand, unmatched, deleted = codec.peek(stored)
+            wake_at, ended, open_commitments, unmatched, deleted = codec.peek(stored)
             if codec.has_unconfirmed(stored):
                 unconfirmed.append((key, codec.decode(stored)))
         except codec.NewerLayoutError as error:
             raise NewerReleaseError(f"ticket {key!r} of partition {partition} cannot be read back: {error}") from error
         except codec.CodecError as error:
             raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
-        open_counts.add(stand)
-        if its_lists := lists_of_summary(stand, unmatched=unmatched):
-            lists.put(key, its_lists)
+        open_counts.add(open_commitments)
+        if lists_of_it := lists_of_summary(open_commitments, unmatched=unmatched):
+            lists.put(key, lists_of_it)
         timers.move(key, None, wake_at)
         if ended is not None:
             # When it was changed last is not stored. It counts as changed now: the rest of its history may be on the way.

@@ -16,7 +16,7 @@ from aiokafka.structs import TopicPartition
 
 from stream import __version__
 from stream.deployments.log import Reason, Void
-from stream.deployments.record import FORM, Kind, RecordError, encode_record, new_record
+from stream.deployments.record import FORM, DeploymentKind, RecordError, encode_record, new_record
 from stream.deployments.snapshot import MAX_BYTES
 from stream.devkafka.broker import Broker
 from stream.runtime.kafka.policy_log import LogCutError, NewerLogError, PolicyLog, ReadLog, deploy_first
@@ -26,7 +26,7 @@ from stream.runtime.kafka.topics import Topics
 from tests.unit.deployments.sets import HOUR, START, target_of, with_target
 
 if TYPE_CHECKING:
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
     from stream.runtime.kafka.policy_log import LogRecord
 
 
@@ -35,8 +35,8 @@ def policy_log(broker: str, topics: Topics) -> PolicyLog:
     return PolicyLog({"bootstrap_servers": broker}, topics)
 
 
-def following(after: int, target: str, at: int = START) -> Record:
-    return new_record(after, at, Kind.DEPLOY, with_target(target))
+def following(after: int, target: str, at: int = START) -> DeploymentRecord:
+    return new_record(after, at, DeploymentKind.DEPLOY, with_target(target))
 
 
 def in_force(found: ReadLog) -> str:

@@ -19,7 +19,7 @@ from tests.chaos.variants import read, variant
 
 if TYPE_CHECKING:
     from stream.deployments.log import Log
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
     from stream.sla.policy.resolve import PolicySet
     from tests.chaos.nemeses import ChaosRun
 
@@ -102,7 +102,7 @@ async def _and_die_in_the_sweep(run: ChaosRun) -> None:
         run.fault("kill -9 in a sweep")
 
 
-def _plan(run: ChaosRun, log: Log, policies: PolicySet) -> Record:
+def _plan(run: ChaosRun, log: Log, policies: PolicySet) -> DeploymentRecord:
     """From a whole minute on, a few real seconds from now."""
     lead = run.random.randint(1, 5) * MINUTE
     return proposal.deploy(log, policies, run.pace.minute() + MINUTE + lead, _NOBODY).record

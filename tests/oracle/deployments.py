@@ -13,7 +13,6 @@ from tests.oracle.ticket import (
     WALL,
     WALL_PAUSES,
     CommitmentState,
-    EscalationState,
     ResolvedCommitment,
     ResolvedLadder,
     Stopwatch,
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from tests.oracle.hours import OpenMinutes
 
 _ENDS = ("stop", "restart", "cancel")
+Renamed = tuple[dict[str, str], dict[str, str]]
+"""Of the commitments and of the ladders of a ticket that get another name: the new one, by the former one."""
 
 
 class Deployment(NamedTuple):
@@ -156,14 +157,14 @@ class DeploymentRules:
         new_rows = rows_of(policies)
         goes_on = continued(earlier, policies, names)
         waiting = self._waiting(earlier, names, fields)
+        renamed = self._renamed_commitments(policies, names, fields), self._renamed_ladders(policies, names, fields)
         for row, old_row in goes_on.items():
-            self._go_on(policies, names, (row, old_row), new_rows[row], fields)
-        self._rename(policies, names, fields)
+            self._go_on(policies, renamed, (row, old_row), new_rows[row], fields)
+        self._rename(policies, names, renamed, fields)
         know_former(ticket, names, policies)
         ladders_before = self._ladders_before(earlier, names, fields)
-        granted = {
-            name: self.commitment_rules.without_extension(one) for name, one in ticket.commitments.items() if one.extension
-        }
+        without_extension = self.commitment_rules.without_extension
+        granted = {name: without_extension(one) for name, one in ticket.commitments.items() if one.extension}
         old_hours = ticket.hours
         ticket.policies, ticket.hours = policies, {**old_hours, **to.hours}
         for row in new_rows.keys() - rows.keys() - goes_on.keys():
@@ -177,20 +178,21 @@ class DeploymentRules:
                 ticket.stopwatches[row].take("cancel", ticket.now)
         return new_rows
 
-    def _go_on(self, policies: Sequence[Policy], names: Names, rows: tuple[str, str], metric: Metric, fields: Fields) -> None:
+    def _go_on(
+        self, policies: Sequence[Policy], renamed: Renamed, rows: tuple[str, str], metric: Metric, fields: Fields
+    ) -> None:
         ticket, (row, old_row) = self.ticket, rows
         old = ticket.stopwatches.get(old_row, Stopwatch(ticket.hours))
         stopwatch = replace(old, ran=list(old.ran), counts=dict(old.counts))
         on_row = {(p.name, one.name) for p in policies for one in p.commitments if one.metric.name == row}
-        taken = {name for name, one in ticket.commitments.items() if self._new_name(names, one, name) in {n for _, n in on_row}}
+        taken = {name for name in ticket.commitments if renamed[0].get(name, name) in {n for _, n in on_row}}
         laddered = {
             ladder.name
             for p in policies
             for ladder in p.ladders
             if ((p.name, ladder.commitment) in on_row if ladder.metric is None else ladder.metric.name == row)
         }
-        escalations = self.escalation_rules.escalations
-        affected_ladders = {name for name, one in escalations.items() if self._new_ladder(names, one, name) in laddered}
+        affected_ladders = {name for name in self.escalation_rules.escalations if renamed[1].get(name, name) in laddered}
         asked = Event(ticket.now * MINUTE, "", "", "")  # type: ignore[arg-type]
         given = (
             signals_when_asked(metric, stopwatch.phase, asked, fields)
@@ -212,40 +214,56 @@ class DeploymentRules:
             if one.metric == old_row:
                 one.resolved = replace(one.resolved, commitment=replace(one.resolved.commitment, metric=metric))
         for name in affected_ladders:
-            if escalations[name].metric == old_row:
-                escalations[name].metric = row
+            if self.escalation_rules.escalations[name].metric == old_row:
+                self.escalation_rules.escalations[name].metric = row
         ticket.stopwatches[row] = stopwatch
 
-    def _new_name(self, names: Names, one: CommitmentState, name: str) -> str:
-        return names.commitment(names.policy(one.policy), name)
+    def _renamed_commitments(self, policies: Sequence[Policy], names: Names, fields: Fields) -> dict[str, str]:
+        """Rule 32, by the former name. A name that the ticket has already is not given to anything else."""
+        found, taken = dict[str, str](), set(self.ticket.commitments)
+        for name, one in self.ticket.commitments.items():
+            new = names.commitment(names.policy(one.policy), name)
+            chosen = first_applying(policies, fields, self.ticket.stopwatches[one.metric].began)
+            still = chosen is not None and name in {commitment.name for commitment in chosen.commitments}
+            if new != name and new not in taken and not still:
+                found[name] = new
+                taken = (taken - {name}) | {new}
+        return found
 
-    def _new_ladder(self, names: Names, one: EscalationState, name: str) -> str:
-        return names.ladder(names.policy(one.policy), name)
+    def _renamed_ladders(self, policies: Sequence[Policy], names: Names, fields: Fields) -> dict[str, str]:
+        found, taken = dict[str, str](), set(self.escalation_rules.escalations)
+        for name, escalation_state in self.escalation_rules.escalations.items():
+            new = names.ladder(names.policy(escalation_state.policy), name)
+            chosen = first_applying(policies, fields, self.ticket.stopwatches[escalation_state.metric].began)
+            still = chosen is not None and name in {ladder.name for ladder in chosen.ladders}
+            if new != name and new not in taken and not still:
+                found[name] = new
+                taken = (taken - {name}) | {new}
+        return found
 
-    def _rename(self, policies: Sequence[Policy], names: Names, fields: Fields) -> None:
-        ticket = self.ticket
+    def _rename(self, policies: Sequence[Policy], names: Names, renamed: Renamed, fields: Fields) -> None:
+        ticket, escalation_rules = self.ticket, self.escalation_rules
         for name, one in list(ticket.commitments.items()):
             one.policy = names.policy(one.policy)
-            new = names.commitment(one.policy, name)
-            chosen = first_applying(policies, fields, ticket.stopwatches[one.metric].began)
-            still = chosen is not None and name in {commitment.name for commitment in chosen.commitments}
-            if new != name and new not in ticket.commitments and not still:
+            new = renamed[0].get(name, name)
+            if new != name:
                 ticket.commitments[new] = ticket.commitments.pop(name)
                 if one.verdict != "pending":
                     one.resolved = replace(one.resolved, commitment=replace(one.resolved.commitment, name=new))
-        for name, escalation_state in list(self.escalation_rules.escalations.items()):
+        for name, escalation_state in list(escalation_rules.escalations.items()):
             escalation_state.policy = names.policy(escalation_state.policy)
-            new = names.ladder(escalation_state.policy, name)
+            by_set = names.ladder(escalation_state.policy, name)
             chosen = first_applying(policies, fields, ticket.stopwatches[escalation_state.metric].began)
             ladders = {} if chosen is None else {ladder.name: ladder for ladder in chosen.ladders}
-            kept = {level.name for level in ladders[new].levels} if new in ladders else set()
+            kept = {level.name for level in ladders[by_set].levels} if by_set in ladders else set()
             escalation_state.raised = [
-                level if level in kept else names.levels.get((escalation_state.policy, new, level), level)
+                level if level in kept else names.levels.get((escalation_state.policy, by_set, level), level)
                 for level in escalation_state.raised
             ]
-            if new != name and new not in self.escalation_rules.escalations and name not in ladders:
-                self.escalation_rules.escalations[new] = self.escalation_rules.escalations.pop(name)
-                self.escalation_rules.resolved_ladder[new] = self.escalation_rules.resolved_ladder.pop(name)
+            new = renamed[1].get(name, name)
+            if new != name:
+                escalation_rules.escalations[new] = escalation_rules.escalations.pop(name)
+                escalation_rules.resolved_ladder[new] = escalation_rules.resolved_ladder.pop(name)
 
     def _ladders_before(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, ResolvedLadder]:
         found = {}
@@ -290,8 +308,8 @@ class DeploymentRules:
         if commitment_rules.is_past(one):
             commitment_rules.breach(one)
 
-    def _waiting(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, list[str]]:
-        """By the present names of ladders, levels that are past by the set before and wait for an open minute."""
+    def _waiting(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, dict[str, bool]]:
+        """By the present names of ladders and levels, what ``EscalationRules.waiting`` has by the set before."""
         found = {}
         for name, escalation_state in self.escalation_rules.escalations.items():
             stopwatch = self.ticket.stopwatches[escalation_state.metric]
@@ -300,10 +318,10 @@ class DeploymentRules:
                 policy = names.policy(resolved_ladder.policy)
                 ladder = names.ladder(policy, name)
                 levels = self.escalation_rules.waiting(name, resolved_ladder)
-                found[ladder] = [names.levels.get((policy, ladder, level), level) for level in levels]
+                found[ladder] = {names.levels.get((policy, ladder, level), level): opens for level, opens in levels.items()}
         return found
 
-    def _apply_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, list[str]]) -> None:
+    def _apply_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, dict[str, bool]]) -> None:
         ticket, escalation_rules, applicable = self.ticket, self.escalation_rules, set()
         for metric, stopwatch in ticket.stopwatches.items():
             for name, resolved_ladder in ticket.resolve_on(metric, fields)[1].items() if stopwatch.on else ():
@@ -325,7 +343,7 @@ class DeploymentRules:
                     if old.on and old.cycle == escalation_state.cycle:
                         escalation_state.metric, escalation_state.cycle = metric, stopwatch.cycle
                 escalation_rules.apply_ladder(name, resolved_ladder, metric, stopwatch)
-                escalation_rules.raise_highest(name, resolved_ladder, waiting.get(name, []))
+                escalation_rules.raise_highest(name, resolved_ladder, waiting.get(name, {}))
         for name, escalation_state in escalation_rules.escalations.items():
             applies = ticket.resolve_on(escalation_state.metric, fields)[1].get(name)
             monitored_and_gone = escalation_state.phase == "monitoring" and applies is None

@@ -134,17 +134,17 @@ async def restore(cluster: Cluster, path: Path, planned: Plan, report: Callable[
         for number in numbers:  # 5
             await write(producer, topics.changelog, number, [_checkpoint(Checkpoint(restoring=True), 1)])
         epochs = await _write_lines(cluster, path, planned, producer, report)  # 6, 7, and the events of 8
-        stands = {}
+        restored = {}
         for number in numbers:
             checkpoint = decode_checkpoint(planned.summary.checkpoints[number], number)
             if not planned.same_input:
                 checkpoint = msgspec.structs.replace(checkpoint, input=0, outputs=dict.fromkeys(_effects(cluster), 0))
-            stands[number] = checkpoint
-        await commit(cluster, {number: stands[number].input or 0 for number in numbers})  # 8
+            restored[number] = checkpoint
+        await commit(cluster, {number: restored[number].input or 0 for number in numbers})  # 8
         if refusal := await running_workers(cluster):
             raise RestoreError(refusal)
         for number in numbers:  # 9
-            await write(producer, topics.changelog, number, [_checkpoint(stands[number], epochs[number])])
+            await write(producer, topics.changelog, number, [_checkpoint(restored[number], epochs[number])])
 
 
 async def _write_lines(

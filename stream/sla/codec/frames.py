@@ -60,12 +60,12 @@ def cut(stored: bytes) -> bytes:
     return (number << 16 | at).to_bytes(_HEADER, "big") + stored[:at] + stored[end:]
 
 
-def whole(held: bytes) -> bytes:
+def whole(data: bytes) -> bytes:
     """The bytes that ``cut`` was given."""
-    at = (held[2] << 8 | held[3]) + _HEADER
-    return held[_HEADER:at] + _frames[held[0] << 8 | held[1]] + held[at:]
+    at = (data[2] << 8 | data[3]) + _HEADER
+    return data[_HEADER:at] + _frames[data[0] << 8 | data[1]] + data[at:]
 
 
-def is_timed(held: bytes) -> bool:
+def is_timed(data: bytes) -> bool:
     """Whether the ticket of a cut state waits for an instant."""
-    return len(held) > _HEADER + _NEXT and held[_HEADER + _NEXT] != _NIL
+    return len(data) > _HEADER + _NEXT and data[_HEADER + _NEXT] != _NIL

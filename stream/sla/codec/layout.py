@@ -269,7 +269,7 @@ def _add_rare(commitments: list[CommitmentState], warned: dict[int, tuple[str, .
 
 def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
     soonest, newest, ended_by, started, names, values, parts = head_part
-    last, id_, held, ended_at, partial, last_timer_at, deployment, whole_at = tail
+    last, id_, parties, ended_at, partial, last_timer_at, deployment, whole_at = tail
     start, keys, numbers, dues, (more, stretches, nexts, warned, rare, stored, totals) = _read_parts(parts)
     metrics, keyed_commitments, keyed_ladders = unpack_keys(keys)
     watches: dict[str, Stopwatch] = {}
@@ -298,15 +298,15 @@ def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
     fields = dict(zip(unpack_names(names), values))  # noqa: B905  the keyword takes half as long as the rest
     place: Place | None = None
     if last is not None and newest is not None:
-        precedence, seq, its_id, its = last
-        place = (newest, precedence, seq, its_id, source if its is None else its)
+        precedence, seq, event_id, event_source = last
+        place = (newest, precedence, seq, event_id, source if event_source is None else event_source)
     ticket = Ticket(
         id_,
         fields,
         watches,
         commitments,
         escalations,
-        held,
+        parties,
         started,
         partial,
         ended_by,

@@ -202,7 +202,7 @@ def _level(ladder_trace: LadderTrace, level: Level, until: int) -> Deadline:
     resolved_ladder = ladder_trace.resolved_ladder if level_target is None else level_target.resolved_ladder
     clock = Clock.BUSINESS if level_target is None else level_target.clock
     raised = _raised(ladder_trace, level.name)
-    stands = raised_level(ladder_trace, level)
+    status = raised_level(ladder_trace, level)
     verdict, ended, due = _outcome(ladder_trace, level, raised)
     upto = ended if ended is not None else until if due is None else max(until, due)
     moments = tuple(m for m in ladder_trace.moments if m.level == level.name and (not m.expected or m.at <= upto))
@@ -216,11 +216,11 @@ def _level(ladder_trace: LadderTrace, level: Level, until: int) -> Deadline:
         escalation_kind=resolved_ladder.ladder.kind,
         level=level.name,
         threshold="" if level_target is None else level_target.threshold.text,
-        notify=stands.notify,
+        notify=status.notify,
         owner=resolved_ladder.ladder.owner,
-        acknowledged=stands.acknowledged,
-        released=stands.released,
-        monitored_until=stands.monitored_until,
+        acknowledged=status.acknowledged,
+        released=status.released,
+        monitored_until=status.monitored_until,
         metric=escalation_state.terms.metric,
         cycle=escalation_state.cycle,
         policy=resolved_ladder.policy.name,

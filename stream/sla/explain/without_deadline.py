@@ -150,7 +150,7 @@ def _commitment(ticket: Ticket, policies: PolicySet, policy: Policy, commitment:
     # a
     if watch is not None and state is not None and state.terms.metric == row and state.cycle == watch.cycle:
         if state.verdict != CANCELLED:
-            return _standing(commitment, policy.name, state, watch, fields)
+            return _of_open(commitment, policy.name, state, watch, fields)
         if phase == Phase.CANCELLED:
             return _of(commitment, policy.name, NoDeadline.CANCELLED)
     elif state is not None and state.terms.metric != row:
@@ -181,7 +181,7 @@ def _commitment(ticket: Ticket, policies: PolicySet, policy: Policy, commitment:
     return _of(commitment, policy.name, NoDeadline.NOT_STARTED, condition=condition)
 
 
-def _standing(
+def _of_open(
     commitment: Commitment, policy: str, state: CommitmentState, watch: Stopwatch, fields: Fields
 ) -> WithoutDeadline | None:
     """Of a commitment that has begun in this cycle."""

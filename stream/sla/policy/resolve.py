@@ -263,8 +263,8 @@ class PolicySet:
         latest: dict[str, Policy] = {}
         for policy in self.policies:
             if policy.since is None or (horizon is not None and policy.since <= horizon):
-                held = latest.get(policy.name)
-                if held is None or (policy.since or -1, policy.version) > (held.since or -1, held.version):
+                newest = latest.get(policy.name)
+                if newest is None or (policy.since or -1, policy.version) > (newest.since or -1, newest.version):
                     latest[policy.name] = policy
         order = list(dict.fromkeys(policy.name for policy in self.policies))
         return [latest[name] for name in order if name in latest]

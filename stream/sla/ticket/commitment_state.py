@@ -254,7 +254,7 @@ class CommitmentState:
         """Find anew what was used at ``rebased_at`` and ``reset_at``: the clock or the calendar may be another now.
 
         ``former``: the terms when it was found before. Where the stretches up to such an instant are added up, it stays as it
-        was found, unless it was on another clock or calendar: the sums do not tell how much lay before an instant.
+        was found, unless it was on another clock or calendar: the sums do not show how much came before an instant.
         """
         adjustment, added_up = self.adjustment, 0
         if adjustment is None:

@@ -218,14 +218,16 @@ class EscalationState:
 
     def waiting(
         self, at: int, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
-    ) -> tuple[str, ...]:
-        """Names of the levels whose times lie before an instant and that are still to be raised: they wait for an opening."""
+    ) -> dict[str, int | None]:
+        """The levels whose times lie before an instant and that are still to be raised, because they wait for an opening: by
+        name, that opening (epoch microseconds); ``None``: there is none."""
         if self.phase != ACTIVE or not any(level.only_in_business_hours for level, _ in resolved_ladder.levels):
-            return ()
+            return {}
         if not watch.on or not _may_escalate(resolved_ladder, commitment_state):
-            return ()
+            return {}
         passed = self.passed(at, resolved_ladder, watch, commitment_state)
-        return tuple([name for name in passed if name not in self.passed_over])
+        openings = {due.level.name: due.instant for due in self.pending(resolved_ladder, watch, commitment_state) if due.level}
+        return {name: openings.get(name) for name in passed if name not in self.passed_over}
 
     def _instant(
         self, threshold: Threshold, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from mypy_extensions import mypyc_attr
 
 from stream.sla.events import as_one_text
+from stream.sla.policy.conditions import Fields
 from stream.sla.ticket.commitment_state import BREACHED, PENDING, CommitmentState
-from stream.sla.ticket.history import Fields as Fields  # noqa: PLC0414  the word is also of tickets
 from stream.sla.ticket.history import History
 from stream.sla.ticket.stopwatch import PAUSED, RUNNING, Stopwatch
 from stream.sla.ticket.stopwatch import Stored as StoredStopwatch

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stream.sla.policy.resolve import ResolvedLadder
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.stopwatch import Signal, Stopwatch
+    from stream.sla.transition.draft import Waiting
     from stream.sla.transition.emitter import Emitter
 
 URGENT: Final = frozenset({"production", "business_risk"})
@@ -30,6 +31,8 @@ _HANDS_OVER: Final = frozenset({Kind.RAISED, Kind.REPEATED, Kind.RECURRED})
 """Kinds after which the team that the level names has the ticket."""
 _BUSINESS: Final = Clock.BUSINESS
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
+_NONE_WAITS: Final[Waiting] = {}
+"""Never added to."""
 
 
 @mypyc_attr(acyclic=True)
@@ -169,16 +172,17 @@ class EscalationMachine:
         """The ladder does not apply to the ticket any more. If it applies again, it goes on."""
         self.release(reason, EscalationPhase.WITHDRAWN)
 
-    def redeploy(self, waiting: tuple[str, ...]) -> None:
+    def redeploy(self, waiting: Waiting) -> None:
         """A deployment may have changed its levels, or the row on which it stands. ``waiting``: levels that were due before it,
         and are raised when business hours begin."""
         self.escalation_state.terms = self.escalation_state.terms.on_row(self.resolved_ladder.metric)
         self.escalation_state.cycle = self.watch.cycle
         self._refresh_and_raise_highest_past(waiting)
 
-    def _refresh_and_raise_highest_past(self, waiting: tuple[str, ...] = ()) -> None:
+    def _refresh_and_raise_highest_past(self, waiting: Waiting = _NONE_WAITS) -> None:
         """Of the levels that are past by a deployment only the highest is raised: of those that may be raised now, and of those
-        that wait for business hours. A level that is due at this very instant is not past."""
+        that wait for business hours. A level that is due at this very instant is not past, nor is one whose business hours
+        begin at it: time raises them, whether the deployment touches the ticket or not."""
         escalation_state, at = self.escalation_state, self.emitter.at
         passed = escalation_state.passed(at, self.resolved_ladder, self.watch, self.commitment_state)
         escalation_state.passed_over = tuple([name for name in escalation_state.passed_over if name in passed])
@@ -189,6 +193,8 @@ class EscalationMachine:
             if due.threshold is None or due.level is None or due.level.name not in passed:
                 continue
             if due.instant == at:
+                if waiting.get(due.level.name) == at:
+                    continue
                 now.append(due)
             elif due.level.name not in waiting:
                 later.append(due.level.name)

@@ -352,7 +352,8 @@ class Transition:
         if name in commitments:
             return name
         return next(
-            (present for present, held in commitments.items() if former.commitment(held.terms.policy, name) == present), name
+            (present for present, current in commitments.items() if former.commitment(current.terms.policy, name) == present),
+            name,
         )
 
     def _escalate(self, event: Event) -> list[str]:
@@ -384,15 +385,16 @@ class Transition:
     def _fire(self, instant: int) -> None:
         ticket, emitter = self.ticket, self.emitter
         emitter.at, emitter.cause, emitter.seq = instant, TIMER, 0
-        for name, held in list(ticket.commitments.items()):
-            if held.next == instant:
-                watch, commitment_state = ticket.watches[held.terms.metric], self.draft.commitment_state(name) or held
+        for name, current in list(ticket.commitments.items()):
+            if current.next == instant:
+                watch, commitment_state = ticket.watches[current.terms.metric], self.draft.commitment_state(name) or current
                 CommitmentMachine(
                     emitter, self.draft.resolved_policy(watch.began).commitments[name], commitment_state, watch
                 ).on_due()
-        for name, high in list(ticket.escalations.items()):
-            if high.next == instant:
-                watch, escalation_state = ticket.watches[high.terms.metric], self.draft.escalation_state(name) or high
+        for name, current_escalation in list(ticket.escalations.items()):
+            if current_escalation.next == instant:
+                watch = ticket.watches[current_escalation.terms.metric]
+                escalation_state = self.draft.escalation_state(name) or current_escalation
                 resolved_ladder = self.draft.resolved_policy(watch.began).ladders.get(name)
                 if resolved_ladder is None:
                     raise ValueError(f"ladder {name!r} is to be raised, and no terms have it")

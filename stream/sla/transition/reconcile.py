@@ -131,7 +131,7 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
             )
             case = _case(escalation, draft, name, metric, (escalation_state.terms.metric, escalation_state.cycle))
             if case == _REDEPLOYED:
-                escalation.redeploy(() if before is None else before.waiting(name, watch))
+                escalation.redeploy({} if before is None else before.waiting(name, watch))
             else:
                 _act(escalation, case)
     if before is None:
@@ -183,7 +183,7 @@ def _counts(draft: Draft, metric: str, name: str) -> bool:
     )
 
 
-def _stands(draft: Draft, metric: str, name: str) -> bool:
+def _has_ladder(draft: Draft, metric: str, name: str) -> bool:
     """Whether the terms in force for the stopwatch of ``metric`` have the ladder ``name`` on it."""
     resolved_policy = draft.resolved_policy(draft.ticket.watches[metric].began)
     return any(resolved_ladder.name == name for resolved_ladder in resolved_policy.ladders_on.get(metric, ()))
@@ -193,23 +193,23 @@ def _withdraw_all_but(commitments: set[str], ladders: set[str], draft: Draft, em
     """Rule 1. Where a stopwatch has stopped, its commitments have ended already, and so have its escalations, except those that
     are monitored."""
     ticket = draft.ticket
-    for name, held in list(ticket.commitments.items()):
-        watch = ticket.watches[held.terms.metric]
-        if name in commitments or held.verdict != PENDING or not watch.on:
+    for name, current in list(ticket.commitments.items()):
+        watch = ticket.watches[current.terms.metric]
+        if name in commitments or current.verdict != PENDING or not watch.on:
             continue
         resolved = before.commitment(name, watch)
         if resolved is None:
             raise ValueError(f"commitment {name!r} is open, and no terms have it")
-        commitment_state = draft.commitment_state(name) or held
+        commitment_state = draft.commitment_state(name) or current
         if emitter.deployment is not None:
             commitment_state.adjust(decided_by=ticket.deployment)
         CommitmentMachine(emitter, resolved, commitment_state, watch).withdraw(_reason(before, resolved.policy.name))
-    for name, current in list(ticket.escalations.items()):
-        metric = current.terms.metric
+    for name, current_escalation in list(ticket.escalations.items()):
+        metric = current_escalation.terms.metric
         watch = ticket.watches[metric]
-        if name in ladders or (not watch.on and (current.phase != MONITORING or _stands(draft, metric, name))):
+        if name in ladders or (not watch.on and (current_escalation.phase != MONITORING or _has_ladder(draft, metric, name))):
             continue
-        escalation_state = draft.escalation_state(name) or current
+        escalation_state = draft.escalation_state(name) or current_escalation
         resolved_ladder = before.ladder(name, watch)
         if resolved_ladder is None:  # it was withdrawn before
             escalation_state.next = None

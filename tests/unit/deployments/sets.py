@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from stream.deployments.log import Added, Log
-from stream.deployments.record import Kind, encode_record, new_record
+from stream.deployments.record import DeploymentKind, encode_record, new_record
 from stream.language.policies import load
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ def target_of(policies: PolicySet) -> str:
     return target.text
 
 
-def written(after: int, at: int, target: str, kind: Kind = Kind.DEPLOY) -> bytes:
+def written(after: int, at: int, target: str, kind: DeploymentKind = DeploymentKind.DEPLOY) -> bytes:
     """A record of the set with a target."""
     return encode_record(new_record(after, at, kind, with_target(target)))
 
 
-def append(log: Log, offset: int, at: int, target: str, kind: Kind = Kind.DEPLOY) -> Added:
+def append(log: Log, offset: int, at: int, target: str, kind: DeploymentKind = DeploymentKind.DEPLOY) -> Added:
     """Add a valid record."""
     added = log.add(offset, written(log.next_after, at, target, kind), at)
     assert isinstance(added, Added), added

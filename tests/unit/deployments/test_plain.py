@@ -30,7 +30,7 @@ ENUMS = [
     cls
     for module in MODULES
     for cls in vars(module).values()
-    if isinstance(cls, type) and cls.__module__ == module.__name__ and issubclass(cls, Enum) and cls is not week.Kind
+    if isinstance(cls, type) and cls.__module__ == module.__name__ and issubclass(cls, Enum) and cls is not week.StretchKind
 ]
 
 
@@ -98,7 +98,7 @@ def test_a_value_of_an_unknown_class_is_not_written() -> None:
     class Commitment:
         """Has the name of a class that has a form."""
 
-    for value in (Commitment(), object(), {"a": "dictionary"}, week.Kind.OPEN):
+    for value in (Commitment(), object(), {"a": "dictionary"}, week.StretchKind.OPEN):
         with pytest.raises(TypeError, match="a snapshot has no form for a"):
             to_plain(value)
 

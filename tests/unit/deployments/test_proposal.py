@@ -5,7 +5,7 @@ from __future__ import annotations
 from stream.deployments.facts import Code
 from stream.deployments.log import Log
 from stream.deployments.proposal import Author, as_of, deploy, rejudge, undo
-from stream.deployments.record import Kind
+from stream.deployments.record import DeploymentKind
 from tests.unit.deployments.sets import HOUR, START, append, target_of, with_target
 
 LEAD = Author("desk-lead", "a reason")
@@ -22,7 +22,7 @@ def log_of(*targets: str) -> Log:
 def test_the_first_deployment_has_nothing_to_differ_from() -> None:
     proposal = deploy(Log(), with_target("4h"), START, LEAD)
 
-    assert (proposal.record.after, proposal.record.kind, proposal.difference) == (-1, Kind.DEPLOY, None)
+    assert (proposal.record.after, proposal.record.kind, proposal.difference) == (-1, DeploymentKind.DEPLOY, None)
     assert not proposal.changes_nothing
 
 
@@ -75,7 +75,7 @@ def test_an_undo_puts_back_what_was_before_from_the_same_instant_on() -> None:
 
     proposal = undo(log, LEAD)
 
-    assert (proposal.record.kind, proposal.record.at, target_of(proposal.policies)) == (Kind.UNDO, START + HOUR, "8h")
+    assert (proposal.record.kind, proposal.record.at, target_of(proposal.policies)) == (DeploymentKind.UNDO, START + HOUR, "8h")
     assert [entry.number for entry in proposal.replaced] == [1]
     assert proposal.difference is not None
     assert proposal.difference.facts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stream.deployments.log import Added, Log
-from stream.deployments.record import Kind
+from stream.deployments.record import DeploymentKind
 from stream.language.policies import load
 from stream.observe.metrics.registry import Metrics
 from stream.runtime.deployments import DeploymentFollower
@@ -58,7 +58,7 @@ def view(worker: Worker) -> WorkerView:
 def test_deployments_are_listed_from_the_newest_on_with_what_they_changed(worker: Worker) -> None:
     newest, first = view(worker).deployments
 
-    assert (newest.number, newest.since, newest.kind, newest.replaced) == (1, START + HOUR, Kind.DEPLOY, False)
+    assert (newest.number, newest.since, newest.kind, newest.replaced) == (1, START + HOUR, DeploymentKind.DEPLOY, False)
     assert [line.strip() for line in newest.changes][-1] == "~ commitment resolution, target: 8h -> 4h"
     assert (first.number, first.since, first.changes) == (0, None, ("+ policy desk",))
     assert view(worker).files_differ is True
@@ -87,11 +87,11 @@ def test_tickets_are_left_until_the_sweep_of_their_partition_has_woken_them(work
 
 def test_a_deployment_that_was_undone_is_replaced_and_the_undo_shows_what_it_changed_back(worker: Worker) -> None:
     assert worker.deployments is not None
-    worker.deployments.take(LogRecord(2, written(1, START + HOUR, "8h", Kind.UNDO), START + 2 * HOUR))
+    worker.deployments.take(LogRecord(2, written(1, START + HOUR, "8h", DeploymentKind.UNDO), START + 2 * HOUR))
 
     undo, undone, _ = view(worker).deployments
 
-    assert (undo.kind, undo.replaced, undone.replaced) == (Kind.UNDO, False, True)
+    assert (undo.kind, undo.replaced, undone.replaced) == (DeploymentKind.UNDO, False, True)
     assert "target: 4h -> 8h" in undo.changes[-1]
     assert view(worker).files_differ is False
 

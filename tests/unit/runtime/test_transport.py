@@ -9,6 +9,7 @@ import asyncio
 import inspect
 from importlib.metadata import version
 from random import Random
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import aiokafka.admin.client
@@ -379,6 +380,18 @@ class _Record:
         self.headers = () if epoch is None else (("epoch", b"%d" % epoch),)
 
 
+_ANY = {
+    "topic": "tickets",
+    "partition": 0,
+    "timestamp": 0,
+    "timestamp_type": 0,
+    "checksum": None,
+    "serialized_key_size": 1,
+    "serialized_value_size": 1,
+}
+"""What a record has and a store does not read."""
+
+
 def test_the_store_takes_the_changelog_in_order_and_ignores_old_records(app: App) -> None:
     store = app.store
 
@@ -405,6 +418,24 @@ def test_records_of_a_replaced_worker_do_not_overwrite_newer_ones(app: App) -> N
     assert store.outdated(0) == {b"b"}
     assert store.of(0)[b"a"] == b"newest"
     assert (store.checkpoint(0), store.epoch(0)) == (b"{}", 3)
+
+
+def test_changelog_records_are_restored_during_a_recovery_and_dropped_after_it(app: App, consumer: Consumer) -> None:
+    tp = TP(app.topic_names.changelog, 0)
+    app.tables.recovery.active_tps.add(tp)
+
+    def fetch(*records: _Record) -> int:
+        fetched = {tp: [SimpleNamespace(**vars(record), **_ANY) for record in records]}
+        return len(list(consumer._restored_changelog(fetched)))
+
+    app.tables._changelogs[tp.topic] = app.table
+    app.tables.recovery._set_recovery_started()
+    assert fetch(_Record(0, b"a", b"1"), _Record(1, b"b", b"1")) == 1
+    app.tables.recovery._set_recovery_ended()
+    assert fetch(_Record(2, b"a", b"2")) == 0
+
+    assert dict(app.store.of(0).items()) == {b"a": b"1", b"b": b"1"}
+    assert app.store.reached(0) == 1
 
 
 def test_the_store_drops_lost_partitions_and_only_those(app: App) -> None:

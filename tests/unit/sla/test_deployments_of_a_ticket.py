@@ -319,6 +319,27 @@ def test_levels_that_waited_for_business_hours_before_a_deployment_are_raised_al
     assert ticket.lines("raised") == ["raised agent @9h", "raised lead @9h", "raised manager @9h"]
 
 
+def test_levels_whose_business_hours_begin_at_a_deployment_are_raised_by_time() -> None:
+    office = read("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00-17:00"]}})
+    levels = ladder(("agent", share(10)), ("lead", share(20)), on="resolution", of_level={"only_in_business_hours": True})
+    before, after = (policy_set(commitment(p1=each), ladders=(levels,), calendar=office) for each in ("20h", "19h"))
+    ticket = life((0, before), (9 * HOUR, after)).event(created(0)).wake(10 * HOUR)
+
+    raised = [(effect.level, effect.at, effect.cause) for effect in ticket.effects if effect.kind is Kind.RAISED]
+    assert raised == [("agent", 9 * HOUR, "timer"), ("lead", 9 * HOUR, "timer")]
+
+
+def test_levels_whose_business_hours_begin_by_a_deployment_are_raised_by_it() -> None:
+    hours = "09:00-17:00", "07:00-17:00"
+    office, early = (read("office", {"timezone": "UTC", "week": {"mon-sun": [each]}}) for each in hours)
+    levels = ladder(("agent", share(10)), ("lead", share(20)), on="resolution", of_level={"only_in_business_hours": True})
+    before, after = (policy_set(commitment(p1="20h"), ladders=(levels,), calendar=each) for each in (office, early))
+    ticket = life((0, before), (8 * HOUR, after)).event(created(0)).wake(10 * HOUR)
+
+    raised = [(effect.level, effect.at, effect.cause) for effect in ticket.effects if effect.kind is Kind.RAISED]
+    assert raised == [("lead", 8 * HOUR, "deployment:1")]
+
+
 def test_a_calendar_that_changed_with_the_fields_is_no_change_by_the_next_deployment() -> None:
     office = read("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00-17:00"]}})
     calendar = Choice(((FieldIn("team", frozenset({"a"})), "office"), (EVERY, AROUND_THE_CLOCK.name)))

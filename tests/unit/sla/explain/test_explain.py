@@ -269,7 +269,7 @@ def test_a_new_target_carries_the_time_used_and_the_change_is_a_line_at_its_inst
     assert (deadline.target, deadline.due_after) == (4 * HOUR, 4 * HOUR)
 
 
-def test_a_target_that_lay_in_the_past_shows_its_deadline_and_breaches_at_the_change() -> None:
+def test_a_deadline_in_the_past_shows_the_instant_and_breaches_at_the_change() -> None:
     deadline = one(PLAIN, created(0, "p2"), changed(6 * HOUR, priority="p1"), until=7 * HOUR)
 
     assert metrics(deadline) == [(0, 4, "running", 4), (4, 6, "running", 2), (6, 7, "running", 1)]

@@ -253,7 +253,7 @@ def is_sensitive(triggers: MetricTriggers, phase: Phase, type_: str, changed: se
         (Again.CONTINUE, Phase.STOPPED, "stops pauses cancels reopens"),
     ],
 )
-def test_a_stopwatch_heeds_what_the_conditions_of_its_phase_speak_of(again: Again, phase: Phase, sensitivity: str) -> None:
+def test_a_stopwatch_is_sensitive_to_the_conditions_of_its_phase(again: Again, phase: Phase, sensitivity: str) -> None:
     triggers = MetricTriggers(row_of_its_own_fields(again))
 
     assert {name for name in CONDITIONS if is_sensitive(triggers, phase, "other", {name})} == set(sensitivity.split())
