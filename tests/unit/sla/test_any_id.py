@@ -1,4 +1,4 @@
-"""Two facts never have one id, whatever characters the ids of a source have."""
+"""Two facts, and two events, are never taken for one, whatever characters the ids of a source have."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from stream.sla.effect_ids import stem
 from stream.sla.effects import Kind
 from stream.sla.engine import Engine
 from stream.sla.events import Event
+from stream.sla.step import Outcome
 from tests.unit.sla.given import HOUR, commitment, policy_set
 
 OCCASION = ("resolution", 1, 0)
@@ -49,3 +50,27 @@ def test_a_ticket_whose_name_has_a_separator_shares_no_id_with_another() -> None
     other = stem(f"a{between}b", "resolution", OCCASION, Kind.PAUSED, "", "c")
 
     assert one != other
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (("desk", "7\n1", 0), ("desk", "7", 1)),
+        (("desk", "a\nb", 0), ("desk\na", "b", 0)),
+        (("desk", "7\n1", 2), ("desk\n7", "1", 2)),
+    ],
+)
+def test_an_event_is_no_conflict_with_another_one_that_left_the_history(
+    old: tuple[str, str, int], new: tuple[str, str, int]
+) -> None:
+    engine = Engine(policy_set(commitment("resolution", p1="90h")), history=2)
+    state, events = None, [(0, old), *[(number * HOUR, ("desk", f"e{number}", 0)) for number in range(1, 5)], (9 * HOUR, new)]
+    outcomes = []
+    for at, (source, id_, seq) in events:
+        step = engine.apply(state, "desk/42", Event(at, id_, "ticket.changed", source, seq, fields={"status": "open"}), at)
+        state = step.state
+        outcomes.append(step.outcome)
+
+    assert outcomes == [Outcome.APPLIED] * 6
+    assert state is not None
+    assert len(state.old_ids) > 2
