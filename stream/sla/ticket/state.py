@@ -94,7 +94,7 @@ class Ticket:
         self.fields: Fields = {} if fields is None else fields
         """Fields of the helpdesk, and the derived ones (``@answered`` ...)."""
         self.watches: dict[str, Stopwatch] = {} if watches is None else watches
-        """By the name of the metric row."""
+        """By the name of the metric."""
         self.commitments: dict[str, CommitmentState] = {} if commitments is None else commitments
         """By the name of the commitment."""
         self.escalations: dict[str, EscalationState] = {} if escalations is None else escalations
