@@ -94,7 +94,8 @@ Policies that change on the way
 31. A set takes the place of another at the first instant of a minute: before the events of that minute, and before what time
     makes true in it. What a minute before it made true stays. A set from before the first event is there from the beginning.
 32. A set has, besides its own policies, the versions of these that the set before had and it has not. ``was`` gives a thing
-    its former name, except where the version that applies to the ticket still has the former one.
+    its former name, except where the version that applies to the ticket still has the former one, or where the ticket has had
+    something of the new one; then it is what it was, also for 36.
 33. What is open is counted anew, minute by minute, on the calendars of the new set. It takes the new target from where the one
     before counted, whatever ``on_change`` states. It is retargeted if its deadline, target, clock, policy, version,
     calendar, row or name is another; and breached if the deadline is now a past minute.
