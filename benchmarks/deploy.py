@@ -27,8 +27,7 @@ from tickets import wall
 
 from stream.deployments.log import Entry
 from stream.deployments.proposal import LEAD
-from stream.deployments.record import Kind as RecordKind
-from stream.deployments.record import new_record
+from stream.deployments.record import DeploymentKind, new_record
 from stream.devkafka.broker import Broker
 from stream.language.policies import load, shipped
 from stream.runtime.kafka.policy_log import PolicyLog
@@ -114,7 +113,7 @@ async def deploy(log: PolicyLog, folder: Path, days: int, lead: int) -> int:
     file.write_text(shipped("batoi").read_text("utf-8").replace("p2: 5bd", f"p2: {days}bd"), "utf-8")
     policies, after = await asyncio.to_thread(load, [file]), (await log.read()).log.next_after
     now = wall()
-    found, _ = await log.deploy(new_record(after, now + lead, RecordKind.DEPLOY, policies))
+    found, _ = await log.deploy(new_record(after, now + lead, DeploymentKind.DEPLOY, policies))
     assert isinstance(found, Entry), "nobody else deploys here"
     return now
 

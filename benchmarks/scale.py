@@ -32,7 +32,7 @@ from stream.observe.pages.lists import ListPart, ListQuery, ListRow, merged, rea
 from stream.observe.pages.neighbours import Neighbours
 from stream.observe.pages.ticket_links import TicketLinks
 from stream.runtime.app import App
-from stream.runtime.clock import Clock
+from stream.runtime.clock import SystemClock
 from stream.runtime.kafka.assignor import Assignor
 from stream.runtime.settings_sources import load as load_settings
 from stream.runtime.suspension import SuspensionDetector
@@ -100,7 +100,7 @@ def app_of(partitions: int) -> App:
     settings = load_settings({"policies": "batoi", "partitions": str(partitions)}, {})
     policies = load([shipped("batoi")])
     metrics = Metrics(policies)
-    return App(settings, metrics, Engine(policies), Clock(metrics.clock_stepped), SuspensionDetector(4))
+    return App(settings, metrics, Engine(policies), SystemClock(metrics.clock_stepped), SuspensionDetector(4))
 
 
 def assignments(workers: int, partitions: int, restarts: int) -> None:

@@ -158,7 +158,7 @@ def _lateness() -> list[Json]:
         graph(
             8,
             "Event age",
-            "Time from an event's receipt by Kafka until its results are durable: the oldest of each turn.",
+            "Time from an event's receipt by Kafka until its results are durable: the oldest of each unit of work.",
             "s",
             Query(_quantile(0.5, "sla_event_age_seconds"), "median"),
             Query(_quantile(0.99, "sla_event_age_seconds"), "99th percentile"),
@@ -166,8 +166,8 @@ def _lateness() -> list[Json]:
         ),
         graph(
             8,
-            "Turns",
-            "Duration of a turn of a partition, with waits for the broker, 90th percentile.",
+            "Units of work",
+            "Duration of a unit of work of a partition, with waits for the broker, 90th percentile.",
             "s",
             Query(_quantile(0.9, "sla_turn_seconds", "work"), "{{work}}"),
         ),
@@ -201,7 +201,7 @@ def _waiting() -> list[Json]:
         ),
         graph(
             8,
-            "Since deadlines were looked at",
+            "Since deadlines were checked",
             "By worker. A rising line: the worker is stuck, or waits for the broker.",
             "s",
             Query(

@@ -1,4 +1,4 @@
-"""*SLA overview*, for whoever answers for the desk: are promises kept, where are they broken, is it getting better?
+"""*SLA overview*, for whoever answers for the desk: are commitments met, where are they breached, is it getting better?
 
 The recording rules of `sla-counts` count in whole numbers, so that a number, the bars beside it and the rows of a table add up.
 Longer than 250 lines because it is one dashboard.
@@ -58,7 +58,7 @@ def board() -> Json:
             label_variable("customer", "Customer", "sla_commitments_total"),
         ],
         [
-            Row("Are promises kept?", 4, _figures()),
+            Row("Are commitments met?", 4, _figures()),
             Row("", 9, _where()),
             Row("", 8, _flow()),
             Row("Which customers?", 8, _customers()),
@@ -80,17 +80,17 @@ def _figures() -> list[Json]:
     decided = f"({_net('met', RANGE, by)} + {_net('breached', RANGE, by)})"
     objective = f"max by ({by}) (sla_objective_ratio{{{POLICY}}})"
     share = f"1 - {breached} / ({met} + {breached} > 0)"
-    promised = f"sum({objective} * {decided}) / (sum({decided} and {objective}) > 0)"
+    target_share = f"sum({objective} * {decided}) / (sum({decided} and {objective}) > 0)"
     return [
         stat(
             8,
             "Compliance",
-            "Share of the commitments decided in the selected time that were met, each counted once; what the policies "
-            "promise, by the same commitments; and the margin between the two.",
+            "Share of the commitments decided in the selected time that were met, each counted once; the "
+            "objective of the same commitments; and the margin between the two.",
             "percentunit",
             Query(share, "met"),
-            Query(promised, "promised"),
-            Query(f"{share} - {promised}", "margin"),
+            Query(target_share, "objective"),
+            Query(f"{share} - {target_share}", "margin"),
             decimals=1,
             steps_of={"margin": [(RED, None), (GREEN, 0)]},
         ),
@@ -126,7 +126,7 @@ def _where() -> list[Json]:
     by = "policy, priority, team"
     breached, met = _net("breached", RANGE, by), _net("met", RANGE, by)
     decided = f"({met} + {breached} != 0)"
-    promised = f"avg by (policy) (sla_objective_ratio{{{POLICY}}})"
+    target_share = f"avg by (policy) (sla_objective_ratio{{{POLICY}}})"
     return [
         table(
             12,
@@ -136,7 +136,7 @@ def _where() -> list[Json]:
             Column("compliance", f"1 - {breached} / {decided}", "percentunit", decimals=1),
             Column(
                 "margin",
-                f"1 - {breached} / {decided} - on (policy) group_left () {promised}",
+                f"1 - {breached} / {decided} - on (policy) group_left () {target_share}",
                 "percentunit",
                 [(RED, None), (GREEN, 0)],
                 decimals=1,

@@ -171,7 +171,7 @@ def _escalations() -> list[Json]:
         ),
         timeline(
             12,
-            "State of each promise",
+            "State of each commitment",
             "Burning: within six hours more breaches than a twentieth of what a month allows. Used "
             "up: nothing is left of what the month allows.",
             Query(f"clamp_max({burning} + 2 * {used_up}, 2)", "{{policy}} {{commitment}}"),

@@ -17,13 +17,13 @@ from stream.observe.pages.routes import PREVIEW
 from stream.runtime.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
 
 _PATIENCE: Final = 900
 """Seconds for one worker to count its tickets."""
 
 
-def ask_workers(url: str, record: Record, token: str) -> Rehearsal:
+def ask_workers(url: str, record: DeploymentRecord, token: str) -> Rehearsal:
     """The impact of a record on the tickets of all workers of a group. ``url``: the pages of any of them.
 
     Raises click.ClickException if one of them does not answer: the count would not be complete.

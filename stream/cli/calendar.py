@@ -15,7 +15,7 @@ from stream.language.policies import ALWAYS_OPEN, load
 from stream.observe.pages.phrasing import delay, length, milliseconds
 from stream.sla.calendar.calendar import CalendarRangeError
 from stream.sla.calendar.duration import NEVER, Clock, Duration, DurationError
-from stream.sla.calendar.week import Kind
+from stream.sla.calendar.week import StretchKind
 from stream.sla.calendar.zone import DAY, EPOCH
 from stream.wire.instants import format_instant
 
@@ -202,7 +202,7 @@ def _print_stretches(calendar: Calendar, stretches: list[Stretch]) -> None:
     click.echo()
     for start, end, kind, note in stretches:
         line = f"{_local(calendar, start)}  to  {_local(calendar, end)}  {length(end - start):>12}  {kind:<8}{note}"
-        click.echo(click.style(line.rstrip(), bold=kind is Kind.OPEN))
+        click.echo(click.style(line.rstrip(), bold=kind is StretchKind.OPEN))
 
 
 def _when(calendar: Calendar, instant: int) -> datetime:

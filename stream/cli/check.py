@@ -54,7 +54,7 @@ def command(
     """
     files = files or _of_settings()
     carried = [*([_of_sample(Path(sample))] if sample else ()), *([_of_feed(feed)] if feed else ())]
-    checked = check(files, promises=True, carried=carried)
+    checked = check(files, incomplete=True, carried=carried)
     errors = sum(problem.severity is Severity.ERROR for problem in checked.problems)
     counts = _counts(checked.policies) if checked.policies is not None else {}
     usable = errors == 0 and not (strict and checked.problems)
@@ -125,5 +125,5 @@ def _summary(problems: tuple[Problem, ...], errors: int, counts: dict[str, int])
     if not counts:
         return f"not usable: {found}"
     singular = {"policies": "policy", "commitments": "commitment", "ladders": "ladder", "calendars": "calendar"}
-    held = ", ".join(many(count, singular[what], what) for what, count in counts.items())
-    return f"{held}: {found}"
+    contents = ", ".join(many(count, singular[what], what) for what, count in counts.items())
+    return f"{contents}: {found}"

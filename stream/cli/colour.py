@@ -34,7 +34,7 @@ def on(stream: IO[Any]) -> bool:
 
 
 def _decide(context: click.Context, _option: click.Parameter, choice: str | None) -> None:
-    # ``click.echo`` heeds the decision in the context, and contexts of subcommands inherit it.
+    # ``click.echo`` follows the decision in the context, and contexts of subcommands inherit it.
     if choice is not None:
         context.color = wanted(choice, os.environ)
 

@@ -10,7 +10,7 @@ import click
 
 from stream.deployments.log import NothingToUndoError
 from stream.deployments.proposal import LEAD, Author, Proposal, deploy, rejudge, undo
-from stream.deployments.record import Kind, RecordError, encode_record
+from stream.deployments.record import DeploymentKind, RecordError, encode_record
 from stream.deployments.snapshot import SnapshotError
 from stream.runtime.settings import ClockMode
 from stream.wire.instants import format_instant
@@ -75,7 +75,11 @@ class Wanted:
             encode_record(proposal.record)  # too large is found out before anything is counted
         except (NothingToUndoError, RecordError, SnapshotError) as error:
             raise click.ClickException(str(error)) from error
-        if proposal.record.kind is Kind.DEPLOY and self.at is None and proposal.record.at > epoch_now() + LEAD + _SKEW:
+        if (
+            proposal.record.kind is DeploymentKind.DEPLOY
+            and self.at is None
+            and proposal.record.at > epoch_now() + LEAD + _SKEW
+        ):
             click.echo(
                 f"warning: deployment {found.log.next_after} holds from {format_instant(proposal.record.at)} on, which is in "
                 "the future, and another one cannot hold earlier; is the clock right, here and where it was deployed? "

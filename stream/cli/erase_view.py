@@ -28,8 +28,8 @@ def leaving(topics: Topics, settings: Mapping[str, Mapping[str, str]], retention
         cleaned = "then the next record there and a run of the log cleaner"
         yield f"{topics.changelog}: {_lag(changelog)} after that, {cleaned}"
         kept = "for ever" if retention is None else f"for {_length(retention // 1_000)} (setting retention), and"
-        mark = "" if retention is None else f" {_length(_number(changelog, 'delete.retention.ms'))} more as a deletion mark"
-        yield f"    its name and that it was erased: {kept}{mark}"
+        tombstone = "" if retention is None else f" {_length(_number(changelog, 'delete.retention.ms'))} more as a tombstone"
+        yield f"    its name and that it was erased: {kept}{tombstone}"
     yield from _kept(topics.events, settings, "its events")
     for name in (topics.breaches, topics.escalations):
         yield from _kept(name, settings, "effects that were published, which nobody can edit")

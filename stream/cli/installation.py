@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from stream.deployments.log import Entry
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
     from stream.runtime.kafka.policy_log import ReadLog
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class Installation:
         """Append the records of an export to an empty log. Raises click.ClickException."""
         return self._run(self._log().restore(values))
 
-    def append(self, record: Record) -> Entry:
+    def append(self, record: DeploymentRecord) -> Entry:
         """Append a record, and read it back. Raises click.ClickException."""
         entry, _ = self._run(self._log().deploy(record), _UNSURE)
         if isinstance(entry, Void):

@@ -29,7 +29,7 @@ from stream.wire.lines import LinesError, open_lines
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream.cli.watch_view import Clock
+    from stream.cli.watch_view import LocalTime
     from stream.runtime.kafka.topic_reader import Since
 
     Command = TypeVar("Command", bound="Callable[..., Any]")
@@ -98,7 +98,7 @@ def _list(
     start: Since | None,
     until: Since | None,
     limit: int,
-    clock: Clock,
+    clock: LocalTime,
     form: str | None,
 ) -> None:
     """Count the dead letters by reason, and list the newest."""
@@ -126,7 +126,7 @@ def _list(
 @setting_options("broker", "topic_prefix")
 @zone_option
 @click.option("--body", is_flag=True, help="Print only the body, byte for byte, to be corrected and republished with --file.")
-def _show(where: DeadLetterPlace, broker: str, topic_prefix: str, clock: Clock, body: bool) -> None:
+def _show(where: DeadLetterPlace, broker: str, topic_prefix: str, clock: LocalTime, body: bool) -> None:
     """Show the dead letter at PLACE: the reason, the record with its headers and body, and what to do."""
 
     async def read() -> None:

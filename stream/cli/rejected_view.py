@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stream.cli.dead_letters import DeadLetterPlace, FoundDeadLetter
-    from stream.cli.watch_view import Clock
+    from stream.cli.watch_view import LocalTime
 
 ADVICE: Final = {
     RejectReason.TOO_LARGE: "Leave out what policies do not need: comments' texts and attachments never belong to an event. "
@@ -57,7 +57,7 @@ class Summary:
             entry = (at, dead_letter.place, replace(dead_letter, content=dead_letter.content._replace(value=None)))
             (heapq.heappush if len(self._newest) < self._most else heapq.heappushpop)(self._newest, entry)
 
-    def lines(self, clock: Clock) -> Iterator[str]:
+    def lines(self, clock: LocalTime) -> Iterator[str]:
         if not self._counts:
             yield "no dead letters"
             return
@@ -81,7 +81,7 @@ _WIDEST: Final = 40
 """Characters of a column. A longer cell moves what follows on its line, and not on the others."""
 
 
-def _row(dead_letter: FoundDeadLetter, clock: Clock) -> tuple[str, ...]:
+def _row(dead_letter: FoundDeadLetter, clock: LocalTime) -> tuple[str, ...]:
     """The cells of a dead letter; - where its body does not name the thing."""
     rejected = dead_letter.content.rejected
     path = f" at {rejected.path}" if rejected.path else ""
@@ -92,7 +92,7 @@ def _row(dead_letter: FoundDeadLetter, clock: Clock) -> tuple[str, ...]:
 
 
 def whole(
-    dead_letter: FoundDeadLetter, value: bytes | None, headers: list[tuple[str, bytes]] | None, clock: Clock
+    dead_letter: FoundDeadLetter, value: bytes | None, headers: list[tuple[str, bytes]] | None, clock: LocalTime
 ) -> Iterator[str]:
     """Everything that is known of one dead letter, and what to do.
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from stream.cli.watch_view import Clock
+    from stream.cli.watch_view import LocalTime
     from stream.runtime.kafka.topic_reader import Since
     from stream.runtime.kafka.topics import Topics
     from stream.sla.effects import Effect, Kind
@@ -45,7 +45,7 @@ class _Output:
         self._wanted: Final = wanted
         self._written: Final = written
         self._shown: Final[Counter[Kind]] = Counter()
-        self._held_back = 0
+        self._filtered = 0
         self._unreadable = 0
 
     def add(self, records: list[Any]) -> None:
@@ -61,7 +61,7 @@ class _Output:
                 self._shown[effect.kind] += 1
                 self._lines.append((record.timestamp, self._written(record.value, effect)))
             else:
-                self._held_back += 1
+                self._filtered += 1
         if self._at_once:
             self.flush()
 
@@ -80,7 +80,7 @@ class _Output:
         if rest := total - sum(count for _, count in self._shown.most_common(_MOST_KINDS)):
             parts.append(f"{many(rest, 'other')}")
         text = many(total, "effect") + (f" ({', '.join(parts)})" if parts else "")
-        text += f"; {many(self._held_back, 'other')} passed no filter" if self._held_back else ""
+        text += f"; {many(self._filtered, 'other')} passed no filter" if self._filtered else ""
         return text + (f"; {many(self._unreadable, 'record')} could not be read" if self._unreadable else "")
 
 
@@ -131,7 +131,7 @@ def command(
     routine: bool,
     start: Since | None,
     no_follow: bool,
-    clock: Clock,
+    clock: LocalTime,
     as_json: bool,
 ) -> None:
     """Show breaches, escalations and all other effects as they are published, a line each, until Ctrl-C.

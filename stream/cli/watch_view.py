@@ -46,7 +46,7 @@ _STYLES: Final[dict[Kind, dict[str, Any]]] = {
 """Kinds without a row have no colour; routine effects are dim."""
 
 
-class Clock:
+class LocalTime:
     """Writes instants in the zone of the reader."""
 
     def __init__(self, zone: tzinfo | None) -> None:
@@ -60,7 +60,7 @@ class Clock:
 
 
 def zone_option(command: Command) -> Command:
-    """Add ``--zone`` to a click command. It receives a Clock."""
+    """Add ``--zone`` to a click command. It receives a LocalTime."""
     return click.option(
         "--zone",
         "clock",
@@ -72,14 +72,14 @@ def zone_option(command: Command) -> Command:
     )(command)
 
 
-def _clock(_context: click.Context, _option: click.Parameter, name: str) -> Clock:
+def _clock(_context: click.Context, _option: click.Parameter, name: str) -> LocalTime:
     try:
-        return Clock(None if name == _LOCAL else read_tzinfo(name))
+        return LocalTime(None if name == _LOCAL else read_tzinfo(name))
     except UnknownZoneError as error:
         raise click.BadParameter(f"{name!r} is not an IANA time zone: use one such as Asia/Kolkata, or local") from error
 
 
-def effect_line(effect: Effect, clock: Clock, *, colour: bool) -> str:
+def effect_line(effect: Effect, clock: LocalTime, *, colour: bool) -> str:
     """One line: when, what, which ticket, the commitment or ladder, the deadline, and why."""
     word = effect.kind.partition(".")[2].replace("_", " ")
     cells = [
@@ -105,7 +105,7 @@ def _subject(effect: Effect) -> str:
     return " ".join(filter(None, (effect.commitment, effect.ladder, effect.level)))
 
 
-def _details(effect: Effect, clock: Clock) -> Iterator[str]:
+def _details(effect: Effect, clock: LocalTime) -> Iterator[str]:
     if effect.due_at is not None:
         yield f"due {clock(effect.due_at)}"
     if effect.allowed_from is not None:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from stream.deployments.facts import Change, DayChange, Fact, Hours, Part, Place
-from stream.sla.calendar.week import Kind, pieces
+from stream.sla.calendar.week import StretchKind, pieces
 from stream.sla.calendar.zone import DAY
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _hours(content: Content, day: int) -> Hours:
     for start, end, kind, note in pieces(content, day):
         if note and note != "break":
             notes[note] = None
-        if kind is not Kind.OPEN:
+        if kind is not StretchKind.OPEN:
             continue
         if windows and windows[-1][1] == start - midnight:
             start = windows.pop()[0] + midnight

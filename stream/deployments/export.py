@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from stream.deployments.log import Added, Log
-from stream.deployments.record import Kind, Record, decode_record, encode_record
+from stream.deployments.record import DeploymentKind, DeploymentRecord, decode_record, encode_record
 from stream.sla.policy.timeline import SINCE_EVER
 from stream.wire.instants import AwareTime, epoch_micros, format_instant
 from stream.wire.lines import LinesError, open_lines
@@ -89,7 +89,11 @@ def appendable(records: Mapping[int, tuple[bytes, int]]) -> list[bytes]:
 
 def _void(number: int) -> bytes:
     """A record that is void at this offset, because it would follow itself."""
-    return encode_record(Record(after=number, at=0, kind=Kind.DEPLOY, note="stands for a void record", fingerprint="", set=b""))
+    return encode_record(
+        DeploymentRecord(
+            after=number, at=0, kind=DeploymentKind.DEPLOY, note="stands for a void record", fingerprint="", set=b""
+        )
+    )
 
 
 def read_export(path: Path) -> Deployments:

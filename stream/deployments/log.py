@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from stream.deployments.record import FIRST, Kind, NewerFormError, RecordError, decode_record
+from stream.deployments.record import FIRST, DeploymentKind, NewerFormError, RecordError, decode_record
 from stream.deployments.snapshot import NewerSnapshotError, SnapshotError, fingerprint_of
 from stream.deployments.snapshot import decode as decode_snapshot
 from stream.sla.policy.timeline import Deployments, Origin
 
 if TYPE_CHECKING:
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
     from stream.sla.policy.resolve import PolicySet
 
 
@@ -33,7 +33,7 @@ class Entry:
     """The number of the deployment that it followed in the log; ``FIRST`` for none."""
     at: int
     """From this instant on it holds (epoch microseconds); ``SINCE_EVER`` for the first, whatever its record states."""
-    kind: Kind
+    kind: DeploymentKind
     by: str
     note: str
     fingerprint: str
@@ -114,7 +114,7 @@ class Log:
             return Void(offset, Reason.UNREADABLE, f"record {offset} of the log of deployments: {error}")
         known, appended = self.deployments, record.appended or appended
         try:
-            origin = Origin(appended, rejudges=record.kind is not Kind.DEPLOY)
+            origin = Origin(appended, rejudges=record.kind is not DeploymentKind.DEPLOY)
             if known is None:
                 deployments = Deployments.fixed(policies, offset, origin)
             else:
@@ -140,7 +140,7 @@ class Log:
         """
         if self.last is None:
             raise NothingToUndoError("nothing was ever deployed")
-        target = self._stands_for(self.last)
+        target = self._effective(self.last)
         if target.after == FIRST:
             raise NothingToUndoError(f"deployment {target.number} is the first: there is nothing from before it")
         before = self.entries[target.after]
@@ -151,13 +151,13 @@ class Log:
             )
         return target, before
 
-    def _stands_for(self, entry: Entry) -> Entry:
+    def _effective(self, entry: Entry) -> Entry:
         """The deployment whose set holds by this one: of an undo, the one from before what it undid."""
-        while entry.kind is Kind.UNDO:
-            undone = self._stands_for(self.entries[entry.after])
+        while entry.kind is DeploymentKind.UNDO:
+            undone = self._effective(self.entries[entry.after])
             entry = self.entries[undone.after]
         return entry
 
-    def _overtaken(self, offset: int, record: Record) -> str:
+    def _overtaken(self, offset: int, record: DeploymentRecord) -> str:
         now = f"deployment {self.next_after}" if self.last is not None else "nothing was deployed"
         return f"record {offset} of the log of deployments follows {record.after}, and the last one was {now}"

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import structs
 
 from stream.deployments.difference import difference
-from stream.deployments.record import Kind, new_record
+from stream.deployments.record import DeploymentKind, new_record
 from stream.sla.policy.timeline import Deployments
 
 if TYPE_CHECKING:
     from stream.deployments.facts import Difference
     from stream.deployments.log import Entry, Log
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
     from stream.sla.policy.resolve import PolicySet
 
 LEAD: Final = 5_000_000
@@ -37,7 +37,7 @@ class Author(NamedTuple):
 class Proposal:
     """A record that may be appended, with what it would do."""
 
-    record: Record
+    record: DeploymentRecord
     policies: PolicySet
     deployments: Deployments
     """The log with it."""
@@ -55,12 +55,16 @@ def deploy(log: Log, policies: PolicySet, at: int, author: Author) -> Proposal:
     Raises RecordError, SnapshotError.
     """
     at = at if log.last is None else max(at, log.last.at)
-    return _propose(log, new_record(log.next_after, at, Kind.DEPLOY, policies, by=author.by, note=author.note), policies)
+    return _propose(
+        log, new_record(log.next_after, at, DeploymentKind.DEPLOY, policies, by=author.by, note=author.note), policies
+    )
 
 
 def rejudge(log: Log, policies: PolicySet, at: int, author: Author) -> Proposal:
     """From an instant in the past on. Raises RecordError, SnapshotError."""
-    return _propose(log, new_record(log.next_after, at, Kind.REJUDGE, policies, by=author.by, note=author.note), policies)
+    return _propose(
+        log, new_record(log.next_after, at, DeploymentKind.REJUDGE, policies, by=author.by, note=author.note), policies
+    )
 
 
 def undo(log: Log, author: Author) -> Proposal:
@@ -68,14 +72,14 @@ def undo(log: Log, author: Author) -> Proposal:
     undone, before = log.undone()
     policies = log.deployed(before.number)
     proposal = _propose(
-        log, new_record(log.next_after, undone.at, Kind.UNDO, policies, by=author.by, note=author.note), policies
+        log, new_record(log.next_after, undone.at, DeploymentKind.UNDO, policies, by=author.by, note=author.note), policies
     )
     assert log.deployments is not None
     back = difference(log.deployments.timeline.last.policies, policies, undone.at)
     return replace(proposal, difference=replace(back, problems=()), changes_nothing=False)
 
 
-def _propose(log: Log, record: Record, policies: PolicySet) -> Proposal:
+def _propose(log: Log, record: DeploymentRecord, policies: PolicySet) -> Proposal:
     number = log.next_after + 1
     if log.deployments is None or log.last is None:
         return Proposal(record, policies, Deployments.fixed(policies, number), (), None, changes_nothing=False)
@@ -95,13 +99,13 @@ def _propose(log: Log, record: Record, policies: PolicySet) -> Proposal:
     )
 
 
-def stamped(proposal: Proposal, at: int) -> Record:
+def stamped(proposal: Proposal, at: int) -> DeploymentRecord:
     """Its record as it is to be appended now: one that holds from now on does not hold from before ``at``.
 
     Between the proposal and the append may lie minutes in which its impact was counted.
     """
     record = proposal.record
-    return structs.replace(record, at=max(record.at, at)) if record.kind is Kind.DEPLOY else record
+    return structs.replace(record, at=max(record.at, at)) if record.kind is DeploymentKind.DEPLOY else record
 
 
 def as_of(log: Log, proposal: Proposal, newest: int) -> tuple[Deployments, int]:
@@ -110,7 +114,7 @@ def as_of(log: Log, proposal: Proposal, newest: int) -> tuple[Deployments, int]:
     The policies that hold from now on are taken to hold from the end of the feed on: tickets stand there as they stood then.
     """
     record = proposal.record
-    if record.kind is not Kind.DEPLOY or log.deployments is None or log.last is None:
+    if record.kind is not DeploymentKind.DEPLOY or log.deployments is None or log.last is None:
         return proposal.deployments, max(newest, record.at)
     at = max(newest, log.last.at)
     return log.deployments.add(log.next_after + 1, at, proposal.policies), at

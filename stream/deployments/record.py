@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FORM: Final = 1
 """The first byte of a record. A change after which older releases would misread a record raises it."""
-_MARK: Final = b"sla\xb7"
+_MAGIC: Final = b"sla\xb7"
 FIRST: Final = -1
 """``after`` of the first deployment of a log."""
 MAX_NOTE: Final = 500
@@ -31,7 +31,7 @@ MAX_BY: Final = 100
 """Characters of an account or role."""
 
 
-class Kind(StrEnum):
+class DeploymentKind(StrEnum):
     """The origin of a deployment. Its instant alone decides what it does."""
 
     DEPLOY = "deploy"
@@ -42,14 +42,14 @@ class Kind(StrEnum):
     """It holds from an instant in the past that somebody chose."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DeploymentRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A deployment as it is appended."""
 
     after: int
     """The offset of the last valid record when it was planned; ``FIRST`` for none."""
     at: int
     """From this instant on it holds (epoch microseconds)."""
-    kind: Kind
+    kind: DeploymentKind
     by: str = ""
     """The role or account that deployed it."""
     note: str = ""
@@ -70,14 +70,16 @@ class NewerFormError(RecordError):
     """A record that a newer release wrote, and that this one cannot read."""
 
 
-def new_record(after: int, at: int, kind: Kind, policies: PolicySet, *, by: str = "", note: str = "") -> Record:
+def new_record(
+    after: int, at: int, kind: DeploymentKind, policies: PolicySet, *, by: str = "", note: str = ""
+) -> DeploymentRecord:
     """A record of a set. Raises RecordError for a long text, SnapshotError for a set that is too large."""
     for name, text, most in (("by", by, MAX_BY), ("note", note, MAX_NOTE)):
         if len(text) > most:
             raise RecordError(f"{name} has {len(text)} characters; at most {most} are allowed")
         if not text.isprintable():
             raise RecordError(f"{name} must be one line of printable text")
-    return Record(
+    return DeploymentRecord(
         after=after,
         at=at,
         kind=kind,
@@ -88,9 +90,9 @@ def new_record(after: int, at: int, kind: Kind, policies: PolicySet, *, by: str 
     )
 
 
-def encode_record(record: Record) -> bytes:
+def encode_record(record: DeploymentRecord) -> bytes:
     """Its bytes. Raises RecordError if they are more than ``MAX_BYTES``."""
-    value = bytes([FORM]) + _MARK + msgspec.msgpack.encode(record)
+    value = bytes([FORM]) + _MAGIC + msgspec.msgpack.encode(record)
     if len(value) > MAX_BYTES:
         raise RecordError(
             f"the deployment has {len(value):,} bytes, and {MAX_BYTES:,} are allowed; "
@@ -99,17 +101,17 @@ def encode_record(record: Record) -> bytes:
     return value
 
 
-def decode_record(value: bytes | None) -> Record:
+def decode_record(value: bytes | None) -> DeploymentRecord:
     """The record. Its set is not decoded yet. Raises RecordError, NewerFormError for a newer form."""
     if not value:
         raise RecordError("the record is empty")
-    form, start = value[0], 1 + len(_MARK)
-    if value[1:start] != _MARK or form == 0:
+    form, start = value[0], 1 + len(_MAGIC)
+    if value[1:start] != _MAGIC or form == 0:
         raise RecordError("the record is not a deployment")
     if form > FORM:
         raise NewerFormError(f"the record has form {form}, and this release reads forms up to {FORM}")
     try:
-        record = msgspec.msgpack.decode(memoryview(value)[start:], type=Record)
+        record = msgspec.msgpack.decode(memoryview(value)[start:], type=DeploymentRecord)
     except (msgspec.DecodeError, RecursionError) as error:
         raise RecordError(f"the record is damaged: {error}") from error
     if not FIRST_INSTANT <= record.at < END:

@@ -150,8 +150,8 @@ def parse_document(text: str, file: str) -> Document:
         node = _compose(text)
         document.data = _Walk(document).value(node, ()) if node is not None else None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        document.lines[()] = mark.line + 1 if mark else 1
+        position = error.problem_mark or error.context_mark
+        document.lines[()] = position.line + 1 if position else 1
         document.error((), "is not YAML: " + ", ".join(filter(None, (error.context, error.problem))))
     except yaml.YAMLError as error:
         document.error((), "is not YAML: " + " ".join(str(error).split()))

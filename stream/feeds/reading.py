@@ -40,7 +40,7 @@ MAX_EVENTS: Final = 10_000
 _ENDS: Final = frozenset({"ticket.merged", "ticket.deleted"})
 """Events after which the fields of a ticket are of no interest."""
 _NOT_USED: Final = "-"
-"""The id of an event that is only looked at for its ticket and its time."""
+"""The id of an event that is only read for its ticket and its time."""
 _ITEM: Final = re.compile(r"\bitem\b")
 
 

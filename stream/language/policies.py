@@ -14,14 +14,14 @@ from stream.language.calendar_holidays import warn_of_local_days
 from stream.language.calendars import read_calendar
 from stream.language.entry import Entry
 from stream.language.lint import lint
+from stream.language.lint_commitments import warn_of_incomplete_commitments
 from stream.language.lint_definitions import warn_of_last_dates, warn_of_unused
 from stream.language.lint_fields import Carried, warn_of_fields
-from stream.language.lint_promises import warn_of_promises
 from stream.language.lint_warnings import warn_of, warn_of_spellings
-from stream.language.metrics import Written, read_rows
+from stream.language.metrics import Written, read_metrics
 from stream.language.policy import Reading, read_policy
 from stream.language.renames import check_renames
-from stream.language.scope import Known
+from stream.language.scope import Scope
 from stream.sla.calendar.calendar import Calendar, always
 from stream.sla.policy.resolve import PolicySet
 
@@ -56,32 +56,32 @@ def load(names: Sequence[str | Path]) -> PolicySet:
     return checked.policies
 
 
-def check(names: Sequence[str | Path], *, promises: bool = False, carried: Sequence[Carried] = ()) -> Checked:
+def check(names: Sequence[str | Path], *, incomplete: bool = False, carried: Sequence[Carried] = ()) -> Checked:
     """Reads and checks files as ``load`` does, and gives the warnings as well. Never raises for what is in a file.
 
-    ``promises``: warns of incomplete promises too. ``carried``: warns of fields and values that these do not have.
+    ``incomplete``: warns of incomplete commitments too. ``carried``: warns of fields and values that these do not have.
     """
     documents = [_read(name) for name in names]
     tops = [(document, _read_top(document)) for document in documents]
-    written_calendars, written_rows = _by_name(tops, "calendars"), _by_name(tops, "metrics")
+    written_calendars, written_metrics = _by_name(tops, "calendars"), _by_name(tops, "metrics")
     calendars = _read_calendars(written_calendars)
-    metrics = read_rows({name: Written(entry.data, entry.report) for name, entry in written_rows.items()})
-    known = Known(metrics, calendars)
-    entries = _read_policies(tops, known)
+    metrics = read_metrics({name: Written(entry.data, entry.report) for name, entry in written_metrics.items()})
+    scope = Scope(metrics, calendars)
+    entries = _read_policies(tops, scope)
     readings = [reading for _, reading in entries]
     usable = {name: calendar for name, calendar in calendars.items() if calendar is not None}
     lint(readings, usable)
     if not any(document.problems for document in documents):
-        warn_of_unused(written_calendars, written_rows, known)
-        warn_of_last_dates(written_calendars, known, usable)
+        warn_of_unused(written_calendars, written_metrics, scope)
+        warn_of_last_dates(written_calendars, scope, usable)
         for calendar in written_calendars.values():
             warn_of_local_days(calendar.data, calendar.warn)
         for entry, reading in entries:
             warn_of(reading.policy, entry.warn)
         if entries:
             warn_of_spellings([reading.policy for reading in readings], [entry.warn for entry, _ in entries])
-        if promises:
-            warn_of_promises([(reading.policy, entry.data, entry.warn) for entry, reading in entries])
+        if incomplete:
+            warn_of_incomplete_commitments([(reading.policy, entry.data, entry.warn) for entry, reading in entries])
         for each in carried:
             warn_of_fields([(reading.policy, entry.warn) for entry, reading in entries], each)
     problems = tuple(
@@ -194,7 +194,7 @@ def _read_calendars(entries: Mapping[str, Entry]) -> dict[str, Calendar | None]:
     return calendars
 
 
-def _read_policies(tops: Sequence[_Top], known: Known) -> list[tuple[Entry, Reading]]:
+def _read_policies(tops: Sequence[_Top], scope: Scope) -> list[tuple[Entry, Reading]]:
     readings: list[tuple[Entry, Reading]] = []
     seen: dict[tuple[str, int], Entry] = {}
     for document, top in tops:
@@ -202,7 +202,7 @@ def _read_policies(tops: Sequence[_Top], known: Known) -> list[tuple[Entry, Read
             continue
         for index, data in enumerate(_listed(document, top["policies"])):
             entry = Entry(document, ("policies", index), data)
-            reading = read_policy(data, entry.report, known)
+            reading = read_policy(data, entry.report, scope)
             if reading is None:
                 continue
             key = (reading.policy.name, reading.policy.version)

@@ -19,7 +19,7 @@ from stream.sla.policy.policy import Choice, Commitment, Ladder, Policy
 
 if TYPE_CHECKING:
     from stream.documents.document import Report
-    from stream.language.scope import Known
+    from stream.language.scope import Scope
     from stream.sla.policy.conditions import Condition
 
 T = TypeVar("T", Commitment, Ladder)
@@ -38,7 +38,7 @@ class Reading:
     ladders: Mapping[str, Report]
 
 
-def read_policy(data: object, report: Report, known: Known) -> Reading | None:
+def read_policy(data: object, report: Report, scope: Scope) -> Reading | None:
     """A version of a policy; ``None`` if not even its name and scope could be read."""
     entry = section(data, report, _KEYS, required=("policy", "version", "applies_to", "calendar"))
     if entry is None:
@@ -46,24 +46,24 @@ def read_policy(data: object, report: Report, known: Known) -> Reading | None:
     name = part(entry, "policy", report, read_name)
     version = part(entry, "version", report, read_count)
     applies_to: Condition | None = part(entry, "applies_to", report, read_ticket_condition)
-    calendar = part(entry, "calendar", report, lambda value, here: _read_calendars(value, here, known))
-    since = part(entry, "since", report, lambda value, here: _read_since(value, here, calendar, known))
+    calendar = part(entry, "calendar", report, lambda value, here: _read_calendars(value, here, scope))
+    since = part(entry, "since", report, lambda value, here: _read_since(value, here, calendar, scope))
     was = read_was(entry, report, name)
     if "commitments" not in entry and "escalations" not in entry:
         report((), "promises nothing: it needs `commitments`, `escalations` or both")
 
     def commitment(item: object, here: Report) -> Commitment | None:
-        found = read_commitment(item, here, known)
+        found = read_commitment(item, here, scope)
         if found is None or calendar is None:
             return found
-        metric = in_zone(found.metric, found.calendar or calendar, known, here)
+        metric = in_zone(found.metric, found.calendar or calendar, scope, here)
         return None if metric is None else replace(found, metric=metric)
 
     def ladder(item: object, here: Report) -> Ladder | None:
         found = read_ladder(item, here, name or "", names)
         if found is None or calendar is None or found.metric is None:
             return found
-        metric = in_zone(found.metric, calendar, known, here)
+        metric = in_zone(found.metric, calendar, scope, here)
         return None if metric is None else replace(found, metric=metric)
 
     names = _commitment_names(entry.get("commitments"))
@@ -114,15 +114,15 @@ def _commitment_names(data: object) -> list[str]:
     return [str(item.get("name", item.get("metric"))) for item in entries if "name" in item or "metric" in item]
 
 
-def _read_calendars(data: object, report: Report, known: Known) -> Choice[str] | None:
-    choice = read_choice(data, report, known.read_calendar_name, may_be_none=False, condition=read_ticket_condition)
+def _read_calendars(data: object, report: Report, scope: Scope) -> Choice[str] | None:
+    choice = read_choice(data, report, scope.read_calendar_name, may_be_none=False, condition=read_ticket_condition)
     if choice is not None and not total(choice):
         report((), "some tickets would have no calendar: add `default:` (or a last case without `when`)")
         return None
     return choice
 
 
-def _read_since(data: object, report: Report, calendar: Choice[str] | None, known: Known) -> int | None:
+def _read_since(data: object, report: Report, calendar: Choice[str] | None, scope: Scope) -> int | None:
     """A date, which begins at midnight in the zone of the policy's calendar, or an instant; epoch microseconds."""
     try:
         day = date.fromisoformat(data) if isinstance(data, str) and len(data) == 10 else None
@@ -134,7 +134,7 @@ def _read_since(data: object, report: Report, calendar: Choice[str] | None, know
     if day is None:
         report((), f"must be a date (2026-01-01) or an instant with its offset (2026-01-01T09:00:00+05:30), not {shown(data)}")
         return None
-    named = [known.calendars[name] for _, name in calendar.cases] if calendar is not None else []
+    named = [scope.calendars[name] for _, name in calendar.cases] if calendar is not None else []
     zones = {calendar.timezone: calendar.zone for calendar in named if calendar is not None}
     if len(zones) > 1:
         report(

@@ -1,4 +1,4 @@
-"""Durations and the marks that are set with them: ``75%``, ``2bd``, ``-30m``, ``+2bh``."""
+"""Durations and the thresholds that are set with them: ``75%``, ``2bd``, ``-30m``, ``+2bh``."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 _NO_PLACES: Final = {"Factory"}
-"""In the data to mark a machine on which nobody has set a zone."""
+"""In the data of a machine on which nobody has set a zone."""
 _SECOND: Final = 1_000_000
 _FIRST: Final = -31 * DAY
 """A month before 1970: readings of 1970 may belong to instants of 1969."""

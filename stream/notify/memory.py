@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from stream.notify.decision import Sent
-from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.denied import Operation, ResourceKind, needing
 from stream.runtime.kafka.topic_reader import Place, open_topics
 from stream.wire.forms import check_form
 
@@ -118,7 +118,7 @@ class StateTopic:
         wait = 0.5
         while True:
             try:
-                with needing(Operation.WRITE, Kind.TOPIC, self._topic):
+                with needing(Operation.WRITE, ResourceKind.TOPIC, self._topic):
                     deliveries = [
                         await self._producer.send(
                             self._topic, _encode(_State(*each)), key=f"{destination}/{effect_id}".encode()

@@ -71,7 +71,7 @@ class Message:
     """Of the ticket; empty: none."""
 
 
-_MARKS: Final = {Status.CORRECTION: "corrected: ", Status.CONFIRMATION: "confirmed: "}
+_QUALIFIERS: Final = {Status.CORRECTION: "corrected: ", Status.CONFIRMATION: "confirmed: "}
 
 
 class Writer:
@@ -117,8 +117,8 @@ def _title(effect: Effect, status: Status) -> str:
     if status is Status.WITHDRAWAL:
         kind = effect.retracts_kind or effect.kind
         return f"{prefix}{_short(effect.ticket)}: not true: {subject} {_happened(kind, effect)}"
-    mark = _MARKS.get(status, "provisional: " if effect.provisional else "")
-    return f"{prefix}{_short(effect.ticket)}: {mark}{subject} {_happened(effect.kind, effect)}"
+    qualifier = _QUALIFIERS.get(status, "provisional: " if effect.provisional else "")
+    return f"{prefix}{_short(effect.ticket)}: {qualifier}{subject} {_happened(effect.kind, effect)}"
 
 
 def _subject(effect: Effect) -> str:

@@ -25,7 +25,7 @@ from aiokafka import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.denied import Operation, ResourceKind, needing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator
@@ -79,7 +79,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self._consumer, self._raised = self._subscription.consumer(), None
         stop = asyncio.ensure_future(stopping.wait())
         try:
-            with needing(Operation.READ, Kind.GROUP, self._subscription.group):
+            with needing(Operation.READ, ResourceKind.GROUP, self._subscription.group):
                 await self._consumer.start()
                 self._consumer.subscribe(self._subscription.topics, listener=self)
             await self._loop(stop)

@@ -30,9 +30,9 @@ def route(rules: Rules, effect: Effect) -> Routed:
         found.update(dict.fromkeys(each.to))
         if each.to_roles:
             for role in effect.notify:
-                held_by = _holder(rules, role, effect)
-                found.update(dict.fromkeys(held_by))
-                if not held_by:
+                holders = _holder(rules, role, effect)
+                found.update(dict.fromkeys(holders))
+                if not holders:
                     unheld[role] = None
         if each.last:
             break

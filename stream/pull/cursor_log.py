@@ -23,7 +23,7 @@ from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 from aiokafka.structs import TopicPartition
 
 from stream.pull.api import Cursor
-from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.denied import Operation, ResourceKind, needing
 from stream.runtime.kafka.groupless import records_between, started
 from stream.wire.forms import check_form
 from stream.wire.instants import format_instant, parse_instant
@@ -90,7 +90,7 @@ class CursorLog:
             **self._client, client_id="breachwatch-pull", transactional_id=self._id, transaction_timeout_ms=10_000
         )
         try:
-            with needing(Operation.WRITE, Kind.TRANSACTIONAL_ID, self._id):
+            with needing(Operation.WRITE, ResourceKind.TRANSACTIONAL_ID, self._id):
                 await producer.start()
             await self._read()
         except BaseException:
@@ -115,7 +115,7 @@ class CursorLog:
         position = FeedPosition(self._feed, resource, format_instant(cursor.updated_at), cursor.id, complete, self._puller)
         key = f"{self._feed}/{resource}".encode()
         try:
-            with needing(Operation.WRITE, Kind.TOPIC, self._topic):
+            with needing(Operation.WRITE, ResourceKind.TOPIC, self._topic):
                 async with self._producer.transaction():
                     delivery = await self._producer.send(self._topic, _encode(position), key=key, partition=0)
                     # What it raises, the end of the transaction raises as well.

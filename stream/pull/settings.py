@@ -66,7 +66,7 @@ class PullSettings:
     api: str = setting(
         _api, "", f"The API of the helpdesk. Default: that of the mapping's name or source. One of {', '.join(NAMES)}."
     )
-    every: int = setting(read.Span("1s", "1h"), "60s", "With --follow: the interval between the beginnings of two passes.")
+    every: int = setting(read.Length("1s", "1h"), "60s", "With --follow: the interval between the beginnings of two passes.")
     """Microseconds."""
 
 

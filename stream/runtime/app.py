@@ -32,13 +32,14 @@ from stream.runtime.partition.commit import WorkerContext
 from stream.runtime.partition.lifecycle import IllegalTransitionError, State
 from stream.runtime.recovery import store
 from stream.runtime.recovery.checkpoint import decode_checkpoint
+from stream.runtime.recovery.table_recovery import TableManager
 from stream.runtime.takeover import Assignment, Restored, close, take_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator
 
     from stream.observe.metrics.registry import Metrics
-    from stream.runtime.clock import Clock
+    from stream.runtime.clock import SystemClock
     from stream.runtime.deployments import DeploymentFollower
     from stream.runtime.partition.shard import Shard
     from stream.runtime.partition.task import PartitionTask
@@ -58,7 +59,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
     logger = FAUST_LOG
 
     def __init__(
-        self, settings: Settings, metrics: Metrics, engine: Engine, clock: Clock, suspension_detector: SuspensionDetector
+        self, settings: Settings, metrics: Metrics, engine: Engine, clock: SystemClock, suspension_detector: SuspensionDetector
     ) -> None:
         store.register()
         self.settings: Final = settings
@@ -241,6 +242,7 @@ def _faust_settings(settings: Settings) -> dict[str, Any]:
         "store": f"{store.SCHEME}://",
         "web_enabled": False,
         "PartitionAssignor": Assignor,
+        "TableManager": TableManager,
         "processing_guarantee": "at_least_once",
         "broker_session_timeout": session,
         "broker_heartbeat_interval": session / 4,

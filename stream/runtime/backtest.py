@@ -4,8 +4,8 @@ Tickets are independent of each other, so each process has a slice of them. All 
 therefore pass at the same line as in one process. A block of lines takes these steps, and several blocks are in progress:
 
 1. Each slice gets the whole block and decodes the lines of its own tickets. No line is decoded twice.
-2. This module merges the marks of all slices: the lines that advanced the watermark, and the watermark after each.
-3. Each slice gets the marks and processes its events. Each piece of output carries its position.
+2. This module merges the advances of all slices: the lines that advanced the watermark, and the watermark after each.
+3. Each slice gets the advances and processes its events. Each piece of output carries its position.
 4. This module sorts the pieces by their position.
 """
 
@@ -18,7 +18,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stream.runtime.backtest_process import SliceProcess
-from stream.runtime.backtest_slice import MakeEngine, Marks, Piece, Slice, SliceOutput, Totals
+from stream.runtime.backtest_slice import Advances, MakeEngine, Piece, Slice, SliceOutput, Totals
 from stream.sla.feed_health import LIMIT
 from stream.sla.step import Outcome
 from stream.wire.lines import Block
@@ -86,7 +86,7 @@ class Backtest:
 
         ``until``: advance time to this instant after the last line, epoch microseconds.
         """
-        decoding: deque[tuple[Block, list[Callable[[], Marks]]]] = deque()
+        decoding: deque[tuple[Block, list[Callable[[], Advances]]]] = deque()
         in_progress: deque[_InProgress] = deque()
         block = Block(1, b"")
         for block in blocks:
@@ -111,18 +111,18 @@ class Backtest:
         events = sum((one.events for one in of_slices), Counter[Outcome]())
         return Totals(tickets, unmatched, events, sum((one.commitments for one in of_slices), Counter()))
 
-    def _process(self, block: Block, decoded: list[Callable[[], Marks]]) -> _InProgress:
-        marks = self._merged([marks() for marks in decoded])
-        return _InProgress(block, [slice_.process(marks) for slice_ in self._slices])
+    def _process(self, block: Block, decoded: list[Callable[[], Advances]]) -> _InProgress:
+        advances = self._merged([advances() for advances in decoded])
+        return _InProgress(block, [slice_.process(advances) for slice_ in self._slices])
 
-    def _merged(self, marks: list[Marks]) -> Marks:
-        """The marks of all lines."""
-        if len(marks) == 1:
-            places, instants = marks[0]
+    def _merged(self, advances: list[Advances]) -> Advances:
+        """The advances of all lines."""
+        if len(advances) == 1:
+            places, instants = advances[0]
         else:
             places, instants = [], []
             watermark = self._watermark
-            for place, at in sorted(chain.from_iterable([zip(*of_slice, strict=True) for of_slice in marks])):
+            for place, at in sorted(chain.from_iterable([zip(*of_slice, strict=True) for of_slice in advances])):
                 if at >= watermark:
                     places.append(place)
                     instants.append(at)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from stream.runtime import gc_tuning
-from stream.runtime.backtest_slice import MakeEngine, Marks, Slice, SliceOutput, Totals
+from stream.runtime.backtest_slice import Advances, MakeEngine, Slice, SliceOutput, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Encoded as one message: pickling the values one by one costs several times as much.
 _write: Final = msgspec.msgpack.Encoder().encode
-_read_marks: Final = msgspec.msgpack.Decoder(Marks).decode
+_read_advances: Final = msgspec.msgpack.Decoder(Advances).decode
 _read_output: Final = msgspec.msgpack.Decoder(SliceOutput).decode
 
 
@@ -40,12 +40,12 @@ class SliceProcess:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def decode(self, block: bytes) -> Callable[[], Marks]:
-        marks = self._pool.submit(_decode, block)
-        return lambda: _read_marks(marks.result())
+    def decode(self, block: bytes) -> Callable[[], Advances]:
+        advances = self._pool.submit(_decode, block)
+        return lambda: _read_advances(advances.result())
 
-    def process(self, marks: Marks) -> Callable[[], SliceOutput]:
-        output = self._pool.submit(_process, _write(marks))
+    def process(self, advances: Advances) -> Callable[[], SliceOutput]:
+        output = self._pool.submit(_process, _write(advances))
         return lambda: _read_output(output.result())
 
     def totals(self) -> Totals:
@@ -69,8 +69,8 @@ def _decode(block: bytes) -> bytes:
     return _write(_own[0].decode(block)())
 
 
-def _process(marks: bytes) -> bytes:
-    return _write(_own[0].process(_read_marks(marks))())
+def _process(advances: bytes) -> bytes:
+    return _write(_own[0].process(_read_advances(advances))())
 
 
 def _totals() -> Totals:

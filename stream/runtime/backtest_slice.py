@@ -36,7 +36,7 @@ ReadPolicies = Callable[[], "PolicySet | Deployments"]
 """Reads what the tickets are judged by. Every process calls it, so it must be picklable."""
 MakeEngine = Callable[[], Engine]
 """So must this."""
-Marks = tuple[list[int], list[int]]
+Advances = tuple[list[int], list[int]]
 """Positions of lines in their block that advanced the watermark or equalled it, in order, and the watermark after each."""
 Piece = tuple[int, bool, int, str, bytes]
 """Effects with their position in the output. The first four values are the position, and no two pieces share it: the position
@@ -93,8 +93,8 @@ class Slice:
         self._pieces: list[Piece] = []
         self._effects = 0
 
-    def decode(self, block: bytes) -> Callable[[], Marks]:
-        """Decode the own lines of the next block. The result returns their marks, and may wait for them.
+    def decode(self, block: bytes) -> Callable[[], Advances]:
+        """Decode the own lines of the next block. The result returns their advances, and may wait for them.
 
         Lines that no ticket owns concern all slices: each of them decodes these, and the first one reports them.
         """
@@ -146,13 +146,13 @@ class Slice:
         self._decoded.append(_Decoded(own, own_places, ticks, refused, len(own) + ticks_read))
         return lambda: (places, instants)
 
-    def process(self, marks: Marks) -> Callable[[], SliceOutput]:
+    def process(self, advances: Advances) -> Callable[[], SliceOutput]:
         """Process the oldest block that is decoded. The result returns the output, and may wait for it.
 
-        ``marks``: those of all slices.
+        ``advances``: those of all slices.
         """
         own, own_places, ticks, refused, valid = self._decoded.popleft()
-        places, self._instants = marks
+        places, self._instants = advances
         self._places = places
         pieces = self._pieces = []
         self._effects = 0
@@ -184,7 +184,7 @@ class Slice:
         return lambda: (pieces, effects, refused, valid)
 
     def _tick(self, tick: tuple[int, str, int, FeedState | None], passed: int) -> int:
-        """Take a tick; ``passed`` and the result: how many of the marks are dealt with."""
+        """Take a tick; ``passed`` and the result: how many of the advances are dealt with."""
         playback, (place, source, at, state) = self._playback, tick
         before, after = bisect_left(self._places, place, passed), bisect_right(self._places, place, passed)
         self._fire_timers(passed, before)
@@ -196,7 +196,7 @@ class Slice:
         return after
 
     def _fire_timers(self, start: int, end: int) -> None:
-        """Fire the timers that are due at these marks. Marks at which no timer of this slice is due are skipped."""
+        """Fire the timers that are due at these advances. Advances at which no timer of this slice is due are skipped."""
         playback, instants = self._playback, self._instants
         while start < end:
             soonest = playback.soonest

@@ -14,7 +14,7 @@ _HOLD: Final = 500_000
 """Microseconds for which a step ahead is ignored."""
 
 
-class Clock:
+class SystemClock:
     """Epoch microseconds. No timer is lost when the clock is set back, because its instant comes again."""
 
     def __init__(

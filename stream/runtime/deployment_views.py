@@ -23,7 +23,7 @@ LISTED_CHANGES: Final = 100
 """Lines about what one deployment changed."""
 
 
-class Known(NamedTuple):
+class KnownDeployments(NamedTuple):
     """The deployments that the event loop knows at one instant. Nothing in it changes afterwards."""
 
     entries: tuple[Entry, ...]
@@ -40,7 +40,7 @@ class DeploymentViews:
     def __init__(self) -> None:
         self._changes: dict[int, tuple[str, ...]] = {}
 
-    def of(self, known: Known) -> tuple[DeploymentView, ...]:
+    def of(self, known: KnownDeployments) -> tuple[DeploymentView, ...]:
         """The newest deployments, the newest first."""
         in_force = known.deployments.timeline.place
         return tuple(
@@ -65,7 +65,7 @@ class DeploymentViews:
         return found
 
 
-def known_to(app: App) -> Known | None:
+def known_to(app: App) -> KnownDeployments | None:
     """The deployments that a worker knows; ``None`` if it has one set of policies for ever. Only on the event loop."""
     follower = app.deployments
     if follower is None:
@@ -73,7 +73,7 @@ def known_to(app: App) -> Known | None:
     entries = tuple(islice(reversed(follower.log.entries.values()), LISTED_DEPLOYMENTS))
     shards = app.shards()
     remaining = tuple(sum(_remaining(shard, entry.number) for shard in shards) for entry in entries)
-    return Known(entries, remaining, app.engine.deployments, follower.files != follower.newest.fingerprint)
+    return KnownDeployments(entries, remaining, app.engine.deployments, follower.files != follower.newest.fingerprint)
 
 
 def _remaining(shard: Shard, number: int) -> int:

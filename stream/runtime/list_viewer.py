@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_TICKETS: Final = 5_000
-"""Tickets that a page looks at; each takes about 50 microseconds in the thread of the page."""
+"""Tickets that a page examines; each takes about 50 microseconds in the thread of the page."""
 _AT_ONCE: Final = 1_000
 """Tickets that one query takes from the event loop, in about half a millisecond."""
 _STATES: Final = {"breached": "breached", "paused": "paused", "at-risk": "running"}

@@ -24,7 +24,7 @@ from stream.sla.codec import codec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
     from stream.runtime.app import App
     from stream.runtime.partition.shard import Shard
     from stream.sla.policy.timeline import Deployments
@@ -79,7 +79,7 @@ def count_impact(app: App, query: Query, value: bytes) -> Impact:
     return total
 
 
-def _known(app: App, record: Record) -> Deployments:
+def _known(app: App, record: DeploymentRecord) -> Deployments:
     if app.deployments is None:
         raise UnavailableError("the worker does not follow a log of deployments")
     newest = app.deployments.newest.number

@@ -120,7 +120,7 @@ def app_id(value: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Length:
     """Reads a length of time within bounds, in microseconds."""
 
     at_least: str
@@ -133,7 +133,7 @@ class Span:
         return span
 
 
-_RETENTION: Final = Span("0s", "3650d")
+_RETENTION: Final = Length("0s", "3650d")
 
 
 def retention(value: str) -> int | None:
@@ -246,4 +246,4 @@ _BOUNDS: Final[Mapping[Callable[[str], object], str]] = {
 
 def bounds(reader: Callable[[str], object]) -> str:
     """The bounds that a reader enforces, in words; empty if it has none."""
-    return f"{reader.at_least} to {reader.at_most}" if isinstance(reader, Span | Whole) else _BOUNDS.get(reader, "")
+    return f"{reader.at_least} to {reader.at_most}" if isinstance(reader, Length | Whole) else _BOUNDS.get(reader, "")

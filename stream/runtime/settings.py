@@ -106,12 +106,12 @@ class Settings:
         tuple(ClockMode),
     )
     grace: int = _setting(
-        read.Span("0s", "1m"),
+        read.Length("0s", "1m"),
         "200ms",
         "How long a worker waits after a deadline before it declares the breach, because an answer may still arrive.",
     )
     max_ahead: int = _setting(
-        read.Span("0s", "24h"), "5m", "Events whose time is further ahead of the worker's clock than this are rejected."
+        read.Length("0s", "24h"), "5m", "Events whose time is further ahead of the worker's clock than this are rejected."
     )
     history: int = _setting(
         read.Whole(2, 10_000), "200", "Number of events kept for each ticket, so that a late event can be put in its place."
@@ -124,18 +124,18 @@ class Settings:
     )
     """``None`` is all."""
     late_after: int = _setting(
-        read.Span("0s", "1d"),
+        read.Length("0s", "1d"),
         "1m",
         "An event that reaches Kafka more than this after it happened is old: its effects on the past are late, and page "
         "nobody. Set it above the interval at which your helpdesk is polled.",
     )
     settling: int = _setting(
-        read.Span("0s", "10m"),
+        read.Length("0s", "10m"),
         "10s",
         "How long a worker waits after an old event for more of its ticket before it publishes what they show of the past.",
     )
     feed_lag_limit: int = _setting(
-        read.Span("1m", "1d"),
+        read.Length("1m", "1d"),
         "5m",
         "How old the completeness of a watched feed may be. Breaches for which it is older are provisional until the feed is "
         "complete up to them. Several times the interval of its ticks; only feeds whose ticks have a state are watched.",
@@ -155,7 +155,7 @@ class Settings:
     )
     """``None``: as long as any ticket that has ended."""
     rejected_retention: int = _setting(
-        read.Span("1h", "3650d"),
+        read.Length("1h", "3650d"),
         "7d",
         "How long rejected records and payloads of feeds are kept, which may have text that people wrote: `topics create` sets "
         "it, `topics check` and the workers check it.",
@@ -217,10 +217,10 @@ class Settings:
         read.one_of(LogFormat), "text", "Form of the log lines: 'text', or 'json' with one object a line.", tuple(LogFormat)
     )
     session_timeout: int = _setting(
-        read.Span("6s", "5m"), "8s", "How long a worker may be silent before other workers take over its partitions."
+        read.Length("6s", "5m"), "8s", "How long a worker may be silent before other workers take over its partitions."
     )
     commit_interval: int = _setting(
-        read.Span("50ms", "1m"), "1s", "How often a worker commits the offsets of processed events."
+        read.Length("50ms", "1m"), "1s", "How often a worker commits the offsets of processed events."
     )
     batch: int = _setting(
         read.Whole(1, 50_000), "5000", "Maximum number of events of a partition that a worker processes as one unit of work."

@@ -42,7 +42,7 @@ _PAUSE_EVERY: Final = 2_000
 """Tickets that are indexed before the event loop runs something else."""
 _PATIENCE: Final = 30.0
 """Seconds for which a take-over waits for a deployment that the owner before knew."""
-_LOOK_EVERY: Final = 0.05
+_CHECK_INTERVAL: Final = 0.05
 """Seconds."""
 
 
@@ -174,7 +174,7 @@ async def _is_current(context: WorkerContext, assignment: Assignment) -> bool:
         if not refused:
             log.warning("this worker takes nothing over until the group confirms that it is a member")
         refused = True
-        await asyncio.sleep(_LOOK_EVERY)
+        await asyncio.sleep(_CHECK_INTERVAL)
     return not assignment.superseded()
 
 
@@ -212,16 +212,16 @@ async def _index(context: WorkerContext, store: Store, partition: int, watermark
         if stored is None:  # another rebalance has begun, and the changelog forgets it: this one comes to nothing
             continue
         try:
-            wake_at, ended, stand, unmatched, deleted = codec.peek(stored)
+            wake_at, ended, open_commitments, unmatched, deleted = codec.peek(stored)
             if codec.has_unconfirmed(stored):
                 unconfirmed.append((key, codec.decode(stored)))
         except codec.NewerLayoutError as error:
             raise NewerReleaseError(f"ticket {key!r} of partition {partition} cannot be read back: {error}") from error
         except codec.CodecError as error:
             raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
-        open_counts.add(stand)
-        if its_lists := lists_of_summary(stand, unmatched=unmatched):
-            lists.put(key, its_lists)
+        open_counts.add(open_commitments)
+        if lists_of_it := lists_of_summary(open_commitments, unmatched=unmatched):
+            lists.put(key, lists_of_it)
         timers.move(key, None, wake_at)
         if ended is not None:
             # When it was changed last is not stored. It counts as changed now: the rest of its history may be on the way.
@@ -262,7 +262,7 @@ async def _until_known(
                     "help, records of the log were deleted: bring them back with `breachwatch deploy --import`, or give all "
                     "workers a new --app-id"
                 )
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(_CHECK_INTERVAL)
         found = context.engine.deployments.known.get(checkpoint.deployed)
         if checkpoint.appended and (found is None or found.appended != checkpoint.appended):
             raise RuntimeError(

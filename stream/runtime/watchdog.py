@@ -58,7 +58,7 @@ class Standstill:
         self._seen.clear()
 
 
-class Watched(Protocol):
+class MonitoredWorker(Protocol):
     """The attributes of a worker (``stream.runtime.app``) that the watchdog reads at each check."""
 
     @property
@@ -83,7 +83,7 @@ class Watched(Protocol):
 class Watchdog:
     """Checks a worker until the process ends, and ends the process if the worker stands still."""
 
-    def __init__(self, worker: Watched, allowed: float, rebalance: float, commit: float) -> None:
+    def __init__(self, worker: MonitoredWorker, allowed: float, rebalance: float, commit: float) -> None:
         """All in seconds: ``allowed`` is how long work may stand still, ``rebalance`` how long the group waits at most for its
         members in a rebalance, and ``commit`` how long finished work may wait for the next commit.
         """

@@ -25,7 +25,7 @@ from stream.observe.server import listening, serve
 from stream.runtime import gc_tuning
 from stream.runtime.abort import abort
 from stream.runtime.app import App
-from stream.runtime.clock import Clock
+from stream.runtime.clock import SystemClock
 from stream.runtime.deployments import DeploymentFollower
 from stream.runtime.gauges import DeploymentGauges, FeedGauges, Gauges, TopicGauges
 from stream.runtime.preflight import client_of, policies_of, prepare
@@ -84,7 +84,7 @@ def run(settings: Settings) -> NoReturn:
 def wire(settings: Settings, metrics: Metrics, engine: Engine) -> App:
     """The app with its watchdog, its suspension detector and its gauges."""
     suspension_detector = SuspensionDetector(settings.session_timeout / 1e6 / 2)
-    app = App(settings, metrics, engine, Clock(metrics.clock_stepped), suspension_detector)
+    app = App(settings, metrics, engine, SystemClock(metrics.clock_stepped), suspension_detector)
     session, commit = app.conf.broker_session_timeout, app.conf.broker_commit_interval
     watchdog = Watchdog(app, 2 * session, app.conf.broker_rebalance_timeout, commit)
     metrics.collectors.add("partitions", Gauges(app.shards, watchdog.lag))

@@ -37,7 +37,7 @@ class Correction:
 
 
 def revealed(effects: list[Effect], number: int, expected: set[str]) -> list[Effect]:
-    """Mark what time made true by deployment ``number``, which holds from an instant in the past, and would not have otherwise.
+    """The effects; late are those that time made true only by deployment ``number``, which holds from an instant in the past.
 
     ``expected``: ids of what time would have made true otherwise.
     """
@@ -89,13 +89,13 @@ def difference(
     revisions = dict(revisions)
     found: list[Effect] = []
     for name, effect in before.items():
-        if name not in after or _substance(after[name]) != _substance(effect):
+        if name not in after or substance(after[name]) != substance(effect):
             restated = name in after and correction.reason is Reason.CORRECTED
             reason = Reason.RESTATED if restated else correction.reason
             found.append(_retraction(effect, _revised(name, revisions), correction, reason))
             revisions[name] = revisions.pop(name, 0) + 1
     for name, effect in after.items():
-        if name not in before or _substance(before[name]) != _substance(effect):
+        if name not in before or substance(before[name]) != substance(effect):
             deployment = effect.deployment if correction.deployment is None else correction.deployment
             revised = _revised(name, revisions)
             late = past is None or effect.at <= past or name in before
@@ -104,7 +104,7 @@ def difference(
     return tuple(found), revisions
 
 
-def _substance(effect: Effect) -> tuple[object, ...]:
+def substance(effect: Effect) -> tuple[object, ...]:
     """All that an effect states of the ticket, its lengths and fields included; not its name, nor how it was found."""
     return (
         effect.at,

@@ -23,7 +23,7 @@ _blank: Final = blake2b(digest_size=12).copy
 def stem(ticket: str, name: str, occasion: Occasion, kind: Kind, detail: str, cause: str = "") -> str:
     """Hash that names a fact about the commitment or ladder ``name``; revisions of the fact get a suffix.
 
-    ``detail``: the mark, or the level and the number of its repetition. ``cause``: the event, only where the same may
+    ``detail``: the threshold, or the level and the number of its repetition. ``cause``: the event, only where the same may
     happen many times in a cycle (a pause, a request): its ``occurrence``.
     """
     metric, cycle, revision = occasion

@@ -198,7 +198,7 @@ THRESHOLD_REASON: Final = {
     ThresholdKind.LEFT: Reason.TIME_LEFT,
     ThresholdKind.AFTER: Reason.AFTER_DEADLINE,
 }
-"""Why a warning is sent, or a level raised: what its mark is measured from."""
+"""Why a warning is sent, or a level raised: what its threshold is measured from."""
 
 
 class Effect(msgspec.Struct, frozen=True, gc=False):

@@ -32,7 +32,7 @@ from stream.sla.ticket.bounds import ALWAYS_KEPT, MOST_HISTORY, MOST_TEXT, NAMED
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, open_commitments
 from stream.sla.transition.evolve import Transition, new_ticket, position
-from stream.sla.unconfirmed import confirmed, confirmed_step, marked_step, true_since_base
+from stream.sla.unconfirmed import confirmed, confirmed_step, provisional_step, true_since_base
 
 if TYPE_CHECKING:
     from stream.sla.doubt import Doubts
@@ -131,10 +131,10 @@ class Engine:
         if usual and _is_newest(head, event, last):
             step = self._in_order(state, event, now, state)
         else:
-            step = self._out_of_turn(state, event, now, arrived)
-        return marked_step(self.deployments, self.stale, state, step, now) if self.stale or state.unconfirmed else step
+            step = self._catch_up(state, event, now, arrived)
+        return provisional_step(self.deployments, self.stale, state, step, now) if self.stale or state.unconfirmed else step
 
-    def _out_of_turn(self, state: State, event: Event, now: int, arrived: int) -> Step:
+    def _catch_up(self, state: State, event: Event, now: int, arrived: int) -> Step:
         """Judge the ticket by the present timeline, and publish what waits, where either must come first; then the event."""
         first: Step | None = None
         before, agrees = state, self._agrees(state.head)
@@ -167,7 +167,7 @@ class Engine:
         elif not self._agrees(state.head):
             first = self._rejudge(state, now)
         if first is not None:
-            first = marked_step(self.deployments, self.stale, given, first, now)
+            first = provisional_step(self.deployments, self.stale, given, first, now)
             state = first.state
         step = confirmed_step(self.deployments, state, now, until, cause)
         return step if first is None else joined(first, step)
@@ -217,7 +217,7 @@ class Engine:
         if is_erased(state.head):
             return Step(state, (), Outcome.WOKEN)
         step = self._wake(state, now)
-        return marked_step(self.deployments, self.stale, state, step, now) if self.stale or state.unconfirmed else step
+        return provisional_step(self.deployments, self.stale, state, step, now) if self.stale or state.unconfirmed else step
 
     def _wake(self, state: State, now: int) -> Step:
         settling = state.settling

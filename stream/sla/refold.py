@@ -44,7 +44,7 @@ def replay(timeline: Timeline, state: State, events: list[Event], now: int) -> T
 def refold(timeline: Timeline, state: State, events: list[Event], now: int, reached: Extent) -> Transition:
     """The ticket from its base on, with these events, up to where it had come: to all that is true of it, by that timeline."""
     transition = replay(timeline, state, events, now)
-    stands = SINCE_EVER if state.base is None else judged_up_to(state.base, timeline.known)
-    transition.meet(max(reached.until - 1, timeline.known[reached.deployment].at, stands))
+    judged_until = SINCE_EVER if state.base is None else judged_up_to(state.base, timeline.known)
+    transition.meet(max(reached.until - 1, timeline.known[reached.deployment].at, judged_until))
     transition.time(reached.until)
     return transition

@@ -30,7 +30,7 @@ def rejudged(deployments: Deployments, state: State, now: int) -> tuple[State, t
 
 
 def found_by(deployments: Deployments, transition: Transition, before: State, state: State, until: int) -> list[Effect]:
-    """The effects of ``transition`` on ``state``, marked where only a deployment from the past made them true.
+    """The effects of ``transition`` on ``state``, late where only a deployment from the past made them true.
 
     ``before``: the ticket as it was given; ``state`` itself, unless it was rejudged just now. ``until``: time has passed
     up to this instant.

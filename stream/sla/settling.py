@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from stream.sla.correction import Correction, difference
+from stream.sla.correction import Correction, difference, substance
 from stream.sla.effects import TIMER, Reason, deployment_cause
 from stream.sla.policy.timeline import SINCE_EVER
 from stream.sla.refold import Extent, extent, refold
@@ -101,19 +101,34 @@ def _published(
         number = timeline.last.number
         correction = Correction(deployment_cause(number), Reason.REJUDGED, number)
         effects, revisions = difference(emitted.emitter.effects, true.emitter.effects, state.revisions, correction)
-        if any(effect.retracts for effect in effects):
-            before = refold(deployments.timeline_of(reached.deployment), state, events, now, to)
-            stand = {effect.id for effect in before.emitter.effects}
-            effects = tuple([_by_its_cause(effect, stand, by_events) for effect in effects])
+        before = refold(deployments.timeline_of(reached.deployment), state, events, now, to)
+        one = _Published(emitted.emitter.effects, before.emitter.effects, true.emitter.effects)
+        effects = tuple([one.by_its_cause(effect, by_events, past) for effect in effects])
     return State(true.ticket, packed(events), state.base, state.old_ids, revisions), effects
 
 
-def _by_its_cause(effect: Effect, stand: set[str], by_events: Correction) -> Effect:
-    """A retraction of what the events alone take back is theirs, and not the deployment's. ``stand``: what they leave."""
-    if not effect.retracts or effect.retracts.partition(".")[0] in stand:
-        return effect
-    cause = by_events.cause_of(effect.at)
-    return msgspec.structs.replace(effect, cause=cause, reason=by_events.reason, deployment=by_events.deployment)
+class _Published:
+    """What was published of a ticket, what its events alone make of that, and what is true by the deployment too; by id."""
+
+    def __init__(self, emitted: list[Effect], before: list[Effect], true: list[Effect]) -> None:
+        self.emitted: Final = {effect.id: effect for effect in emitted}
+        self.before: Final = {effect.id: effect for effect in before}
+        self.true: Final = {effect.id: effect for effect in true}
+
+    def by_its_cause(self, effect: Effect, by_events: Correction, past: int) -> Effect:
+        """What the events alone take back or make true is theirs, and not the deployment's."""
+        name = (effect.retracts or effect.id).partition(".")[0]
+        theirs = self.before.get(name)
+        if effect.retracts:
+            if theirs is not None and substance(theirs) == substance(self.emitted[name]):
+                return effect
+            reason = Reason.RESTATED if name in self.true else by_events.reason
+            cause = by_events.cause_of(effect.at)
+            return msgspec.structs.replace(effect, cause=cause, reason=reason, deployment=by_events.deployment)
+        if theirs is None or substance(theirs) != substance(self.true[name]):
+            return effect
+        late = effect.at <= past or name in self.emitted
+        return msgspec.structs.replace(effect, late=late, deployment=theirs.deployment)
 
 
 def _position(base: Ticket | None, events: list[Event]) -> int:

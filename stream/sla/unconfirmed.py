@@ -5,8 +5,8 @@ Rules:
 1. An effect *rests on silence* if time alone made it true, or if it is a breach: the event that would have prevented it may be
    missing. What another event made true stands.
 2. Such an effect is provisional if a feed of its ticket is stale for its instant, and it is not late. It is *unconfirmed* then.
-3. An unconfirmed effect is *confirmed* once every watched feed of its ticket is complete up to its instant: it is restated,
-   without the mark.
+3. An unconfirmed effect is *confirmed* once every watched feed of its ticket is complete up to its instant: it is restated
+   and no longer provisional.
 4. An unconfirmed effect that is taken back is unconfirmed no more. If it is stated again at once, nobody has been paged for it
    yet, so it is not late.
 5. A ticket keeps at most ``MOST_UNCONFIRMED`` of them. What follows is emitted as a fact.
@@ -68,12 +68,12 @@ def confirmed_step(deployments: Deployments, state: State, now: int, until: int,
     return Step(after, tuple(effects), Outcome.WOKEN)
 
 
-def marked_step(deployments: Deployments, stale: Stale, given: State, step: Step, now: int) -> Step:
-    """The step, with its marks and what is unconfirmed after it. ``given``: the ticket before the step."""
+def provisional_step(deployments: Deployments, stale: Stale, given: State, step: Step, now: int) -> Step:
+    """The step, with its provisional effects and what is unconfirmed after it. ``given``: the ticket before the step."""
     after = step.state
     if after is given:
         return step
-    effects, unconfirmed = marked(given, after, step.effects, stale)
+    effects, unconfirmed = with_provisional(given, after, step.effects, stale)
     revisions = after.revisions
     if unconfirmed and after.base is not given.base and after.base is not None:
         # What time makes true at the instant of the newest event that has left has not left with it.
@@ -96,8 +96,13 @@ def true_since_base(deployments: Deployments, state: State, now: int) -> list[Ef
     return refold(timeline, state, state.history, now, extent(state.head)).emitter.effects
 
 
-def marked(before: State, after: State, effects: Iterable[Effect], stale: Stale) -> tuple[list[Effect], dict[str, Unconfirmed]]:
-    """The effects of a step with their marks, and what is unconfirmed after it. ``before``: the ticket as it was given."""
+def with_provisional(
+    before: State, after: State, effects: Iterable[Effect], stale: Stale
+) -> tuple[list[Effect], dict[str, Unconfirmed]]:
+    """The effects of a step, provisional where they rest on silence, and what is unconfirmed after it.
+
+    ``before``: the ticket as it was given.
+    """
     waiting = before.unconfirmed.copy()
     taken_back: dict[str, Unconfirmed] = {}
     feeds: Stale | None = None
@@ -114,7 +119,7 @@ def marked(before: State, after: State, effects: Iterable[Effect], stale: Stale)
         if name in taken_back and effect.deployment is None:
             effect = msgspec.structs.replace(effect, late=False)
         if _rests_on_silence(effect) and len(waiting) < MOST_UNCONFIRMED:
-            if feeds is None:  # the history is read only where something may be marked
+            if feeds is None:  # the history is read only where something may be provisional
                 its = sources(after)
                 feeds = tuple([feed for feed in stale if feed.source in its])
             for feed in feeds:

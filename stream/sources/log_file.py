@@ -34,7 +34,7 @@ TOO_LONG: Final = "\udc81"
 """Stands for the rest of a line that is too long. No text contains it."""
 
 _ZIP: Final = b"PK\x03\x04"
-_MARKS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_BOMS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _SAMPLE: Final = 512
 _ON_ERROR: Final = "breachwatch-not-text"
 
@@ -61,7 +61,7 @@ def open_log(path: Path, encoding: str) -> Iterator[Iterator[str]]:
         raise LogFileError(f"the ZIP file is damaged: {error}") from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise LogFileError(f"the file is damaged or cut short: {error}") from error
-    except UnicodeError as error:  # of the encodings that heed no error handler, such as UTF-16 without its mark
+    except UnicodeError as error:  # of the encodings that ignore the error handler, such as UTF-16 without a byte order mark
         raise LogFileError(f"the file is not in the encoding {encoding}: {error}; correct `encoding` in the mapping") from error
 
 
@@ -112,8 +112,8 @@ def _of_macos(name: str) -> bool:
 
 
 def _encoding(sample: bytes, stated: str) -> str:
-    for mark, encoding in _MARKS.items():
-        if sample.startswith(mark):
+    for bom, encoding in _BOMS.items():
+        if sample.startswith(bom):
             return encoding
     even, odd = sample[0::2], sample[1::2]
     if len(sample) >= 4 and odd.count(0) > len(odd) * 3 // 4:

@@ -29,7 +29,7 @@ MAX_CHARACTERS: Final = 2_000_000
 _QUOTES: Final = "is a quotation mark missing or too many?"
 
 
-class Record(NamedTuple):
+class CsvRecord(NamedTuple):
     """A record and the number of its first line, from 1."""
 
     line: int
@@ -52,7 +52,7 @@ class Table:
         record = self._record()
         self.header: Final = [] if record is None else record.cells
 
-    def records(self, is_row: Callable[[list[str]], bool]) -> Iterator[Record]:
+    def records(self, is_row: Callable[[list[str]], bool]) -> Iterator[CsvRecord]:
         """``is_row``: whether the cells of a line, as many as the header has, could be a row."""
         while (record := self._record()) is not None:
             lines = len(self._taken)
@@ -76,7 +76,7 @@ class Table:
         self._again.append(first)
         return ""
 
-    def _record(self) -> Record | None:
+    def _record(self) -> CsvRecord | None:
         while True:
             self._taken.clear()
             line = self._next
@@ -88,7 +88,7 @@ class Table:
             if cells is None:
                 return None
             if cells:
-                return Record(line, cells)
+                return CsvRecord(line, cells)
 
     def _take(self) -> Iterator[str]:
         """The lines of one record. Raises csv.Error if they are too many or too long."""

@@ -126,12 +126,12 @@ def _dated(items: Iterable[Mapping[str, Any]], part: str) -> Iterator[tuple[str,
 
 def _read_deploys(items: Iterable[Mapping[str, Any]], files: _Files, folder: Path, zone: str) -> tuple[Deploy, ...]:
     found: list[Deploy] = []
-    held: list[tuple[int | None, _Files]] = [(None, files)]
+    sets: list[tuple[int | None, _Files]] = [(None, files)]
     """The sets on the timeline, each with the instant from which it holds."""
     for when, what in _dated(items, "deploys"):
         at = holds_from = instant(when, zone)
         if what == "undo":
-            (since, _), files = held[-1], held[-2][1] if len(held) > 1 else []
+            (since, _), files = sets[-1], sets[-2][1] if len(sets) > 1 else []
             if since is None:
                 raise StoryError(f"{when}: there is no deployment to undo")
             holds_from = since
@@ -139,11 +139,11 @@ def _read_deploys(items: Iterable[Mapping[str, Any]], files: _Files, folder: Pat
             edits = dict(what)
             if start := edits.pop("rejudge_from", None):
                 holds_from = instant(start, zone)
-            files = _edited(held[-1][1], edits)
+            files = _edited(sets[-1][1], edits)
         else:
             files = [((path := _policy_path(name, folder)).name, path.read_text("utf-8")) for name in what]
-        held = [one for one in held if one[0] is None or one[0] < holds_from]
-        held.append((holds_from, files))
+        sets = [one for one in sets if one[0] is None or one[0] < holds_from]
+        sets.append((holds_from, files))
         found.append(Deploy(at, holds_from, _load_texts(tuple(files))))
     return tuple(found)
 

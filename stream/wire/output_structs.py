@@ -115,7 +115,7 @@ class WireEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         Meta(
             description="Why it is provisional. input_lost: records of the input were deleted before they were read. "
             "feed_silent, feed_lagging, feed_unreachable: the feed of the ticket is not complete up to the effect; it "
-            "follows again without this mark, or is taken back."
+            "follows again as a fact, or is taken back."
         ),
     ] = None
     retracts: Annotated[str, Meta(description="The id of the effect that this one takes back.")] = ""

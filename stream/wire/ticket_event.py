@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from stream.sla.events import ActorKind
 from stream.sla.feed_state import FeedState
 from stream.wire.instants import AwareTime
-from stream.wire.ticket_fields import Fields, Text
+from stream.wire.ticket_fields import InputFields, Text
 
 MAX_ID: Final = 256
 MAX_ROLE: Final = 64
@@ -93,13 +93,13 @@ class TicketEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field
 class TicketCreated(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.created"):
     """A new ticket with its first fields. The default status is new."""
 
-    fields: Fields = {}
+    fields: InputFields = {}
 
 
 class TicketChanged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.changed"):
     """The fields that changed, and no others."""
 
-    fields: Fields
+    fields: InputFields
 
 
 class CommentAdded(TicketEvent, frozen=True, kw_only=True, gc=False, tag="comment.added"):

@@ -17,7 +17,7 @@ MAX_ITEMS: Final = 256
 Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 FieldItem = str | bool | int | float | None | list[Any] | dict[str, Any]
 FieldValue = str | bool | int | float | None | list[FieldItem] | dict[str, Any]
-Fields = Annotated[
+InputFields = Annotated[
     dict[str, FieldValue],
     Meta(
         description="Ticket fields by name. Policies use status, priority, category, channel, customer, contract, team, "

@@ -147,7 +147,7 @@ class Desk:
             outcome = error.outcome
             log.warning("%s: ticket %s is not written (%s): %s", self.file.name, ticket, outcome, error)
         except ConflictError as error:
-            # Others change it all the time: it has its turn again after the rest.
+            # Others change it all the time: it is tried again after the rest.
             log.info("%s: ticket %s: %s", self.file.name, ticket, error)
             await self._tickets.end(ticket, False)
             self.add(ticket, clock() + _ATTEMPTS, since)

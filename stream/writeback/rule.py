@@ -20,7 +20,7 @@ TAG: Final = "tag:"
 """Begins the place of a tag."""
 
 
-class Kind(StrEnum):
+class ValueKind(StrEnum):
     """The kind of value that a field takes."""
 
     TEXT = "text"
@@ -52,7 +52,7 @@ class FieldRule:
 
     field: str
     value: Name
-    kind: Kind = Kind.TEXT
+    kind: ValueKind = ValueKind.TEXT
     form: Form | str = Form.ISO
     """A format of ``strftime`` if it is not one of the named ones."""
     zone: ZoneInfo | None = None

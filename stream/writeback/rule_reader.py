@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stream.documents.readers import as_text, listed, part, read_word, section, shown, under
 from stream.language.zones import UnknownZoneError, read_tzinfo
-from stream.writeback.rule import FieldRule, Form, Kind, Rule, TagRule
+from stream.writeback.rule import FieldRule, Form, Rule, TagRule, ValueKind
 from stream.writeback.values import FLAGS, INSTANTS, Name
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def read_rule(data: object, report: Report, system: System) -> Rule | None:
     if not system.writable(name):
         report(("field",), f"`{name}` is not written: {system.name} gets values in {system.fields_text}, never a public text")
         return None
-    kind = part(found, "kind", report, read_word(Kind)) or Kind.TEXT
+    kind = part(found, "kind", report, read_word(ValueKind)) or ValueKind.TEXT
     form: Form | str = Form.DATE if name in system.dates else system.form
     if ("form" in found or "zone" in found) and value not in INSTANTS:
         report(("value",), f"`{value}` is not a time: `form` and `zone` are for {listed(sorted(INSTANTS))}")
@@ -55,11 +55,11 @@ def read_rule(data: object, report: Report, system: System) -> Rule | None:
         form = _read_form(found["form"], under(report, "form")) or form
     zone = part(found, "zone", report, _read_zone)
     table = part(found, "table", report, _read_table) or {}
-    if kind is Kind.NUMBER and value not in INSTANTS and not table:
+    if kind is ValueKind.NUMBER and value not in INSTANTS and not table:
         report(("kind",), f"`{value}` is not a number: give a table that has numbers")
-    if kind is Kind.NUMBER and (wrong := [text for text in table.values() if not _NUMBER.fullmatch(text)]):
+    if kind is ValueKind.NUMBER and (wrong := [text for text in table.values() if not _NUMBER.fullmatch(text)]):
         report(("table",), f"`{wrong[0]}` is not a number, and the field takes numbers")
-    if kind is Kind.NUMBER and value in INSTANTS:
+    if kind is ValueKind.NUMBER and value in INSTANTS:
         form = Form.UNIX
     return FieldRule(name, value, kind, form, zone, table)
 

@@ -174,17 +174,17 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
         log.info("partitions %s", ", ".join(sorted(f"{tp.topic} {tp.partition}" for tp in assigned)) or "none")
 
     async def _assign_all(self, client: Mapping[str, Any], topics: Topics, names: Sequence[str]) -> None:
-        """Read from where the group stands, without joining it."""
+        """Read from the offsets of the group, without joining it."""
         async with admin_client("", client) as admin:
             try:
-                stands = await admin.list_consumer_group_offsets(topics.writeback_group)
+                committed = await admin.list_consumer_group_offsets(topics.writeback_group)
             except GroupCoordinatorNotAvailableError:  # the cluster has never had a group
-                stands = {}
+                committed = {}
         tps = [TopicPartition(name, number) for name in names for number in await self._partitions(name)]
         self._consumer.assign(tps)
         for tp in tps:
-            if tp in stands and stands[tp].offset >= 0:
-                self._consumer.seek(tp, stands[tp].offset)
+            if tp in committed and committed[tp].offset >= 0:
+                self._consumer.seek(tp, committed[tp].offset)
             else:
                 await self._consumer.seek_to_beginning(tp)
         await self.on_partitions_assigned(tps)

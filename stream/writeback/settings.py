@@ -19,16 +19,18 @@ class WritebackSettings:
 
     desks: tuple[str, ...] = setting(read.names, None, "Files of desks, separated by commas.")
     coalesce: int = setting(
-        read.Span("0s", "5m"), "5s", "How long a ticket waits after a change for more of them, which are then written together."
+        read.Length("0s", "5m"),
+        "5s",
+        "How long a ticket waits after a change for more of them, which are then written together.",
     )
     history: int = setting(
-        read.Span("0s", "365d"),
+        read.Length("0s", "365d"),
         "1d",
         "If nothing is open on a ticket and its newest effect is older than this, fields that were never written stay as they "
         "are.",
     )
     keep: int = setting(
-        read.Span("1d", "3650d"),
+        read.Length("1d", "3650d"),
         "30d",
         "How long the record of a ticket on which nothing is open is kept after its newest effect.",
     )

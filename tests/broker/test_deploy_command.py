@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from stream.cli import deploy as module
 from stream.cli.main import main
 from stream.deployments.export import read_export
-from stream.deployments.record import FORM, Kind, encode_record, new_record
+from stream.deployments.record import FORM, DeploymentKind, encode_record, new_record
 from stream.runtime.kafka.policy_log import PolicyLog, ReadLog
 from stream.runtime.rehearsal import rehearse
-from stream.sla.effects import Kind as EffectKind
+from stream.sla.effects import Kind
 from stream.testing import event
 from stream.wire.effect import encode_event, encode_tick
 from stream.wire.instants import format_instant, parse_instant
@@ -24,7 +24,7 @@ from tests.broker.running import POLICY as WORKERS_POLICY
 from tests.broker.running import Worker, effects, now, publish, sent, until
 from tests.broker.test_deployments_on_a_broker import recreate_policies
 from tests.broker.test_policy_log import put
-from tests.unit.deployments.sets import HOUR, START, promising, target_of
+from tests.unit.deployments.sets import HOUR, START, target_of, with_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,7 +104,7 @@ def test_the_first_deployment_needs_no_count_and_holds_for_all_time(desk: Desk) 
         "the first deployment: 1 policy\ndeployed as number 0, in force for all time\n",
     )
     (entry,) = desk.read().log.entries.values()
-    assert (entry.by, entry.note, entry.kind) == ("desk-lead", "opening", Kind.DEPLOY)
+    assert (entry.by, entry.note, entry.kind) == ("desk-lead", "opening", DeploymentKind.DEPLOY)
 
 
 def test_the_difference_is_shown_and_holds_a_few_seconds_from_now(desk: Desk) -> None:
@@ -195,7 +195,7 @@ def test_running_workers_count_their_own_open_tickets(desk: Desk, topics: Topics
         accepted = desk.deploy(short, *ask, "--accept-breaches", "12")
         breached = until(
             lambda: (
-                len(found := [each for each in effects(desk.broker, topics) if each.effect.kind is EffectKind.BREACHED]) >= 12
+                len(found := [each for each in effects(desk.broker, topics) if each.effect.kind is Kind.BREACHED]) >= 12
                 and found
             ),
             "they breach",
@@ -290,7 +290,7 @@ def test_where_the_feed_is_the_clock_it_determines_from_when_on(desk: Desk) -> N
 def test_a_deployment_from_a_clock_that_was_ahead_is_warned_of_and_can_be_replaced(desk: Desk) -> None:
     desk.deployed("8h")
     ahead = time.time_ns() // 1_000 + 9 * HOUR
-    asyncio.run(desk.log.append(new_record(0, ahead, Kind.DEPLOY, promising("4m"))))
+    asyncio.run(desk.log.append(new_record(0, ahead, DeploymentKind.DEPLOY, with_target("4m"))))
 
     warned = desk.deploy(desk.policy("4h"), *ANY, "--dry-run")
     replaced = desk.deploy(desk.policy("4h"), *ANY, "--rejudge-from", format_instant(time.time_ns() // 1_000_000 * 1_000))
@@ -306,7 +306,7 @@ def test_who_was_overtaken_is_informed_and_nothing_of_theirs_is_in_force(desk: D
 
     def meanwhile(*args: Any) -> Any:
         """Another deployment comes in after the log was read."""
-        asyncio.run(desk.log.append(new_record(0, START, Kind.DEPLOY, promising("6h"))))
+        asyncio.run(desk.log.append(new_record(0, START, DeploymentKind.DEPLOY, with_target("6h"))))
         return objections(*args)
 
     monkeypatch.setattr(module, "_objections", meanwhile)
@@ -399,7 +399,7 @@ def test_poison_is_warned_of_and_stops_no_deployment(desk: Desk) -> None:
 
 
 def test_a_record_of_a_newer_release_stops_every_deployment(desk: Desk) -> None:
-    newer = bytes([FORM + 1]) + encode_record(new_record(-1, START, Kind.DEPLOY, promising("8h")))[1:]
+    newer = bytes([FORM + 1]) + encode_record(new_record(-1, START, DeploymentKind.DEPLOY, with_target("8h")))[1:]
     asyncio.run(put(desk.broker, desk.log.topic, newer))
 
     result = desk.deploy(desk.policy("4h"), *ANY)

@@ -12,8 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from stream.deployments.export import export_line, read_export_records
 from stream.deployments.log import Entry
-from stream.deployments.record import Kind as RecordKind
-from stream.deployments.record import new_record
+from stream.deployments.record import DeploymentKind, new_record
 from stream.language.policies import load
 from stream.runtime.kafka.policy_log import PolicyLog
 from stream.runtime.kafka.topic_admin import create
@@ -30,7 +29,9 @@ LONGER = POLICY.replace("p1: 8h", "p1: 9h")
 SHORT = POLICY.replace("p1: 8h", "p1: 1s")
 
 
-def _deploy(broker: str, topics: Topics, folder: Path, policy: str, *, at: int, kind: RecordKind = RecordKind.DEPLOY) -> int:
+def _deploy(
+    broker: str, topics: Topics, folder: Path, policy: str, *, at: int, kind: DeploymentKind = DeploymentKind.DEPLOY
+) -> int:
     """Append the set to the log of deployments; its number."""
     file = folder / f"deployed-{at}.yaml"
     file.write_text(policy, "utf-8")
@@ -166,7 +167,7 @@ def test_an_undo_takes_back_the_breaches_that_only_the_mistake_made(broker: str,
         _deploy(broker, topics, tmp_path, SHORT, at=mistaken)
         until(lambda: len(_of(effects(broker, topics), Kind.BREACHED)) == TICKETS, "the mistake breaches", worker)
 
-        number = _deploy(broker, topics, tmp_path, POLICY, at=mistaken, kind=RecordKind.UNDO)
+        number = _deploy(broker, topics, tmp_path, POLICY, at=mistaken, kind=DeploymentKind.UNDO)
         taken_back = until(
             lambda: len(found := _of(effects(broker, topics), Kind.BREACH_RETRACTED)) >= TICKETS and found,
             "it is undone",

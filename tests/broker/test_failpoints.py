@@ -76,8 +76,8 @@ def test_dying_at_any_step_of_a_unit_of_work_changes_neither_effects_nor_tickets
         list(playback.event(ticket, what))
     list(playback.tick(end))
     store = restored(broker, topics)
-    held = {key.decode(): codec.decode(value) for number in range(4) for key, value in store.of(number).items()}
-    assert {ticket: _known(state) for ticket, state in held.items()} == {
+    states = {key.decode(): codec.decode(value) for number in range(4) for key, value in store.of(number).items()}
+    assert {ticket: _known(state) for ticket, state in states.items()} == {
         ticket: _known(state) for ticket, state in playback.states.items()
     }
 

@@ -240,10 +240,10 @@ def test_a_broker_that_hangs_delays_an_answer_for_two_seconds_and_loses_nothing(
             assert not any(done for done, _ in answers)
             # Bounded by the deadline, whatever the machine does besides.
             assert max(took for _, took in answers) < module.WAIT + 5
-            held = sum(
+            waiting = sum(
                 batch.record_count for batches in outbox._producer._message_accumulator._batches.values() for batch in batches
             )
-            assert held * 100_000 <= 2 * 2 * module._BATCH
+            assert waiting * 100_000 <= 2 * 2 * module._BATCH
             await asyncio.sleep(module.FRESH)
             assert not outbox.fresh()
         finally:

@@ -75,7 +75,7 @@ def set_ahead(broker: str, topics: Topics) -> None:
 
 
 @pytest.mark.parametrize("gone", [delete, set_ahead])
-def test_a_worker_that_was_away_notices_what_it_cannot_read_and_the_mark_outlives_it(
+def test_a_worker_that_was_away_notices_what_it_cannot_read_and_its_effects_stay_provisional(
     broker: str, topics: Topics, tmp_path: Path, gone: object
 ) -> None:
     assert callable(gone)

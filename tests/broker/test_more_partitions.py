@@ -128,8 +128,8 @@ def test_a_worker_that_is_started_meanwhile_refuses_the_tickets(broker: str, tmp
     (advice,) = [line for line in early.log.read_text("utf-8").splitlines() if "partitions" in line]
     assert f"topics repartition --broker {broker}" in advice
     assert advice.endswith("; then start workers with --partitions 8")
-    mark = Checkpoint(partitions=4, moving_to=8)
-    write_checkpoints(broker, topics, mark, 4)
+    moving = Checkpoint(partitions=4, moving_to=8)
+    write_checkpoints(broker, topics, moving, 4)
 
     with Worker(broker, topics, tmp_path) as worker:
         assert worker.process.wait(90) == 2

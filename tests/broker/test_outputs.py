@@ -1,4 +1,4 @@
-"""What a partition publishes: all of a turn or nothing, by its owner alone."""
+"""What a partition publishes: all of a unit of work or nothing, by its owner alone."""
 
 from __future__ import annotations
 

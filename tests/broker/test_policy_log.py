@@ -16,17 +16,17 @@ from aiokafka.structs import TopicPartition
 
 from stream import __version__
 from stream.deployments.log import Reason, Void
-from stream.deployments.record import FORM, Kind, RecordError, encode_record, new_record
+from stream.deployments.record import FORM, DeploymentKind, RecordError, encode_record, new_record
 from stream.deployments.snapshot import MAX_BYTES
 from stream.devkafka.broker import Broker
 from stream.runtime.kafka.policy_log import LogCutError, NewerLogError, PolicyLog, ReadLog, deploy_first
 from stream.runtime.kafka.policy_tail import Tail
 from stream.runtime.kafka.topic_admin import create
 from stream.runtime.kafka.topics import Topics
-from tests.unit.deployments.sets import HOUR, START, promising, target_of
+from tests.unit.deployments.sets import HOUR, START, target_of, with_target
 
 if TYPE_CHECKING:
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
     from stream.runtime.kafka.policy_log import LogRecord
 
 
@@ -35,8 +35,8 @@ def policy_log(broker: str, topics: Topics) -> PolicyLog:
     return PolicyLog({"bootstrap_servers": broker}, topics)
 
 
-def following(after: int, target: str, at: int = START) -> Record:
-    return new_record(after, at, Kind.DEPLOY, promising(target))
+def following(after: int, target: str, at: int = START) -> DeploymentRecord:
+    return new_record(after, at, DeploymentKind.DEPLOY, with_target(target))
 
 
 def in_force(found: ReadLog) -> str:
@@ -163,7 +163,7 @@ def test_the_largest_record_fits_and_a_larger_one_is_refused_before_it_is_sent(p
 
 def test_workers_deploy_their_files_only_where_nothing_was_deployed(policy_log: PolicyLog) -> None:
     async def start(target: str) -> ReadLog:
-        return await deploy_first(policy_log, await policy_log.read(), promising(target), START)
+        return await deploy_first(policy_log, await policy_log.read(), with_target(target), START)
 
     async def story() -> list[ReadLog]:
         return await asyncio.gather(*map(start, ("8h", "4h", "2h")))

@@ -28,7 +28,7 @@ def test_a_worker_measures_its_lag_its_tickets_and_its_units_of_work(broker: str
     ]
     with Worker(broker, topics, tmp_path, "--clock", "event").ready() as worker:
         publish(broker, topics, [*created, *tick(START + HOUR // 2)])
-        until(lambda: sum(values(worker, "sla_tickets").values()) == 20, "all tickets are held", worker)
+        until(lambda: sum(values(worker, "sla_tickets").values()) == 20, "all tickets are counted", worker)
         until(lambda: sum(values(worker, "sla_event_age_seconds_count").values()), "units of work were measured", worker)
         lag = until(
             lambda: (lag := values(worker, "sla_committed_lag_records")) and not any(lag.values()) and lag, "no lag", worker

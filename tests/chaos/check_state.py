@@ -26,7 +26,7 @@ def check_state(recording: Recording, known: Truth) -> Iterator[str]:
     deployments = known.judges.deployments
     engine = Engine(deployments, history=recording.history)
     store = empty_store()
-    held: dict[str, State] = {}
+    found: dict[str, State] = {}
     for number in recording.ends:
         store.restore(number, [record for record in recording.changelog if record.partition == number])
         for key, value in store.of(number).items():
@@ -34,7 +34,7 @@ def check_state(recording: Recording, known: Truth) -> Iterator[str]:
             if ticket not in known.tickets or known.tickets[ticket].partition != number:
                 yield f"state: {ticket} is kept in partition {number}, where it does not belong"
             else:
-                held[ticket] = codec.decode(value)
+                found[ticket] = codec.decode(value)
         yield from _progress([record for record in recording.changelog if record.partition == number])
         checkpoint = store.checkpoint(number)
         reached = msgspec.json.decode(checkpoint, type=Checkpoint) if checkpoint is not None else Checkpoint()
@@ -44,10 +44,10 @@ def check_state(recording: Recording, known: Truth) -> Iterator[str]:
         if recording.deployments and reached.swept != last:
             yield f"state: partition {number} was swept after deployment {reached.swept}, not {last}"
     for ticket, known_ticket in known.tickets.items():
-        if ticket not in held:
+        if ticket not in found:
             yield f"state: {ticket} is not kept"
         else:
-            yield from _ticket(ticket, held[ticket], known_ticket, engine, (recording.until, known.far))
+            yield from _ticket(ticket, found[ticket], known_ticket, engine, (recording.until, known.far))
     for number, end in recording.ends.items():
         if end and recording.committed.get(number) != end:
             yield f"offsets: partition {number} is committed up to {recording.committed.get(number)}, its end is {end}"
@@ -71,10 +71,10 @@ def _progress(changelog: list[Found]) -> Iterator[str]:
             reached = shown
 
 
-def _ticket(ticket: str, held: State, known_ticket: KnownTicket, engine: Engine, instants: tuple[int, int]) -> Iterator[str]:
+def _ticket(ticket: str, stored: State, known_ticket: KnownTicket, engine: Engine, instants: tuple[int, int]) -> Iterator[str]:
     """``instants``: up to which all deadlines must have passed, and at which both states are compared."""
     until, far = instants
-    soonest = held.head.next
+    soonest = stored.head.next
     if soonest is not None and soonest < until:
         yield f"state: {ticket} was to be woken at {soonest}, and was not"
     if known_ticket.cut:
@@ -82,7 +82,7 @@ def _ticket(ticket: str, held: State, known_ticket: KnownTicket, engine: Engine,
     # Both are brought to one instant: what is due at the very end may have passed or not. An event has them meet deployments
     # that change nothing, too.
     end = Event(at=far, id="the end of the run", type="ticket.changed", source="desk")
-    now, must = engine.apply(held, ticket, end, far).state, engine.apply(known_ticket.state, ticket, end, far).state
+    now, must = engine.apply(stored, ticket, end, far).state, engine.apply(known_ticket.state, ticket, end, far).state
     names = [name for name in Ticket.__init__.__annotations__ if name != "return"]
     # What follows them among the arguments is not stored.
     for (is_, should_be), name in zip(zip(now.head.parts(), must.head.parts(), strict=True), names, strict=False):

@@ -50,10 +50,11 @@ def check_effects(recording: Recording, known: Truth) -> tuple[list[str], Counte
     counts = Counter[str]()
     topics = [(Topic.BREACHES, stored) for stored in recording.breaches]
     topics += [(Topic.ESCALATIONS, stored) for stored in recording.escalations]
-    for topic, stored in topics:
-        one = Emitted(decode_effect(stored.value or b""), stored)
+    everything = [(topic, Emitted(decode_effect(stored.value or b""), stored)) for topic, stored in topics]
+    reached = _reached(one for _, one in everything)
+    for topic, one in everything:
         objections += _misplaced(one, topic, known)
-        objections += _early(one, recording, known)
+        objections += _early(one, recording, known, reached[one.effect.id])
         objections += _foreseen(one, recording, known)
         if (before := emitted.get(one.effect.id)) is not None:
             objections.append(f"repeated: {one}, first emitted at {before.stored.place}")
@@ -94,17 +95,30 @@ def _misplaced(one: Emitted, topic: Topic, known: Truth) -> Iterator[str]:
         yield f"misplaced: {one} bears the key or id of another: {stored.key!r}"
 
 
-def _early(one: Emitted, recording: Recording, known: Truth) -> Iterator[str]:
+def _reached(everything: Iterable[Emitted]) -> dict[str, int]:
+    """By the id of each effect, the newest instant of the effects of its ticket that were written before it (epoch
+    microseconds)."""
+    newest: dict[str, int] = {}
+    found: dict[str, int] = {}
+    for one in sorted(everything, key=lambda one: one.stored.written):
+        found.setdefault(one.effect.id, newest.get(one.effect.ticket, 0))
+        newest[one.effect.ticket] = max(one.effect.at, newest.get(one.effect.ticket, 0))
+    return found
+
+
+def _early(one: Emitted, recording: Recording, known: Truth, reached: int) -> Iterator[str]:
     """``detected_at`` is by the clock of a worker, which may have been set; when the record was written is not.
 
-    A worker that corrects, confirms or erases an effect of a clock that was ahead may have a clock that is right.
+    A worker that corrects, confirms or erases an effect of a clock that was ahead may have a clock that is right. So may one
+    that publishes what waited for the ticket to settle: that is all that is true of it up to ``reached``, to which the clock
+    that was ahead had brought it.
     """
     effect, written, pace = one.effect, one.stored.written, recording.pace
     showed = [(pace.at(step.began) + step.by, pace.at(step.ended + NOTICED) + step.by, step) for step in recording.steps]
     back = [-step.by for first, last, step in showed if first <= effect.detected_at <= last]
     ahead = [last for _, last, step in showed if step.began <= written]
     corrects = effect.late or "." in effect.id  # a correction or a confirmation
-    again = corrects or effect.cause == known.erasures.get(effect.ticket)
+    again = corrects or effect.cause == known.erasures.get(effect.ticket) or effect.at <= reached
     if max([effect.detected_at + max([0, *back]), *(ahead if again else ())]) < effect.at:
         yield f"early: {one} was detected at {effect.detected_at}, before {effect.at}, when it became true"
     millisecond = 1_000  # Kafka's timestamps are cut off there

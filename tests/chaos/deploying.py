@@ -19,7 +19,7 @@ from tests.chaos.variants import read, variant
 
 if TYPE_CHECKING:
     from stream.deployments.log import Log
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
     from stream.sla.policy.resolve import PolicySet
     from tests.chaos.nemeses import World
 
@@ -86,7 +86,7 @@ async def _poison(world: World) -> None:
 
 
 async def _and_die_in_the_sweep(world: World) -> None:
-    """A worker dies when the deployment begins to hold, or at a step of a turn about then."""
+    """A worker dies when the deployment begins to hold, or at a step of a unit of work about then."""
     log, policies = (await world.policy_log.read()).log, await _set(world)
     record = _plan(world, log, policies)
     worker = world.victim()
@@ -102,7 +102,7 @@ async def _and_die_in_the_sweep(world: World) -> None:
         world.fault("kill -9 in a sweep")
 
 
-def _plan(world: World, log: Log, policies: PolicySet) -> Record:
+def _plan(world: World, log: Log, policies: PolicySet) -> DeploymentRecord:
     """From a whole minute on, a few real seconds from now."""
     lead = world.random.randint(1, 5) * MINUTE
     return proposal.deploy(log, policies, world.pace.minute() + MINUTE + lead, _NOBODY).record

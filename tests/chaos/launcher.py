@@ -30,12 +30,12 @@ def launch(file: Path, arguments: list[str]) -> None:
     module._STEP *= speed
     module._HOLD *= speed
 
-    class Clock(clock.Clock):
+    class PacedClock(clock.SystemClock):
         def __init__(self, stepped: Callable[[int], None]) -> None:
             super().__init__(stepped, paced.wall, paced.passing)
 
     replaced: Any = worker
-    replaced.Clock = Clock
+    replaced.SystemClock = PacedClock
     signal.signal(HANG, lambda *_: time.sleep(paced.hang / 1e6))
     try:
         main(arguments, prog_name="breachwatch")

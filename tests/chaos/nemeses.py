@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class World:
-    """What nemeses may lay hands on, and what they note."""
+    """What nemeses may break, and what they note."""
 
     random: Random
     pace: Pace
@@ -81,11 +81,11 @@ async def kill(world: World) -> None:
 
 
 async def die_in_a_unit(world: World) -> None:
-    """A worker dies at a step of the cycle, some turns after its start."""
+    """A worker dies at a step of the commit cycle, some units of work after its start."""
     for worker in world.random.sample(world.cluster.workers, world.random.randint(1, 2)):
         worker.failpoint = f"{world.random.choice(STEPS)}:{world.random.randint(1, 25)}"
         if worker.send(signal.SIGKILL):
-            world.fault("death at a step of a turn")
+            world.fault("death at a step of a unit of work")
         await world.wait(3, 6)
 
 

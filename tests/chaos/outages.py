@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stream.runtime.kafka.topics import Topics
     from tests.chaos.helpdesk import Helpdesk
 
-_LOOK_SECONDS: Final = 0.25
+_CHECK_SECONDS: Final = 0.25
 
 
 class Outage(NamedTuple):
@@ -27,7 +27,7 @@ class Outage(NamedTuple):
 
 
 class Watch:
-    """Looks again and again how far the group has committed. Instants are epoch microseconds, real ones."""
+    """Checks again and again how far the group has committed. Instants are epoch microseconds, real ones."""
 
     def __init__(self, bootstrap: str, topics: Topics, helpdesk: Helpdesk) -> None:
         self._bootstrap: Final = bootstrap
@@ -46,7 +46,7 @@ class Watch:
         self._since[name] = time.time_ns() // 1_000
         self._waiting[name] = dict.fromkeys(range(PARTITIONS))
 
-    async def look(self) -> None:
+    async def run(self) -> None:
         """For ever."""
         while True:
             try:
@@ -56,7 +56,7 @@ class Watch:
             now = time.time_ns() // 1_000
             for name in list(self._waiting):
                 self._see(name, reached, now)
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_CHECK_SECONDS)
 
     def _see(self, name: str, reached: dict[int, int], now: int) -> None:
         waiting = self._waiting[name]

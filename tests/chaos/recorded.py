@@ -12,8 +12,7 @@ import msgspec
 from stream.deployments import proposal
 from stream.deployments.log import Added, Log
 from stream.deployments.proposal import Author
-from stream.deployments.record import Kind as RecordKind
-from stream.deployments.record import encode_record, new_record
+from stream.deployments.record import DeploymentKind, encode_record, new_record
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint
 from stream.sla.codec import codec
 from stream.sla.effects import Topic
@@ -31,7 +30,7 @@ from tests.chaos.workload import BAD, PARTITIONS, canaries, planned, with_erasur
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
     from stream.sla.effects import Effect
     from stream.sla.ticket.state import State
     from tests.chaos.variants import Data
@@ -48,7 +47,7 @@ class Deployed(NamedTuple):
     """When its record is appended and known."""
     at: int
     """From which minute on it holds; an undo goes by what it undoes."""
-    kind: RecordKind
+    kind: DeploymentKind
     data: Data
     """The policy file; nothing for an undo."""
 
@@ -83,8 +82,8 @@ def clean(
     return worker.recording(until=end, stopped=end + MINUTE)
 
 
-def _record(log: Log, deployed: Deployed) -> Record:
-    if deployed.kind is RecordKind.UNDO:
+def _record(log: Log, deployed: Deployed) -> DeploymentRecord:
+    if deployed.kind is DeploymentKind.UNDO:
         return proposal.undo(log, Author()).record
     with tempfile.TemporaryDirectory() as folder:
         found = read(deployed.data, Path(folder) / "policy.yaml")
@@ -125,7 +124,7 @@ class _Worker:
         elif step.outcome is Outcome.CONFLICT:
             self._refuse(record, conflicting(event))
 
-    def deploy(self, log: Log, record: Record) -> None:
+    def deploy(self, log: Log, record: DeploymentRecord) -> None:
         stored = self._store("deployments", 0, None, encode_record(record), [])
         added = log.add(stored.offset, stored.value, stored.written)
         assert isinstance(added, Added)

@@ -98,7 +98,7 @@ async def run(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Nemesis]
         policy_log = PolicyLog({"bootstrap_servers": broker.bootstrap}, topics)
         world = World(random, pace, broker, disk, cluster, helpdesk, watch, policy_log, folder)
         try:
-            async with _going_on(cluster.supervise(), helpdesk.publish(), watch.look()) as still_well:
+            async with _going_on(cluster.supervise(), helpdesk.publish(), watch.run()) as still_well:
                 until = await _play(world, topics, minutes, kinds, at_least, still_well)
             recording = await record(
                 broker.bootstrap,

@@ -168,6 +168,20 @@ def test_who_takes_back_what_a_clock_that_was_ahead_has_emitted_may_have_a_right
     assert objections(recording) != []
 
 
+def test_what_waited_may_be_published_by_a_right_clock_up_to_where_a_clock_that_was_ahead_had_come(sound: Recording) -> None:
+    stored, effect = first(sound.breaches, lambda one: one.kind is Kind.BREACHED)
+    step = Step(stored.written - 2_000, stored.written - 1_000, 2 * MINUTE)
+    waited = restated(stored, effect, detected_at=effect.at - MINUTE // 2)
+    before, _ = first(sound.breaches, lambda one: one.ticket == effect.ticket)
+    far = restated(before, decode_effect(before.value or b""), at=effect.at)
+    recording = sound._replace(breaches=instead(sound.breaches, stored, waited), steps=[step])
+    reached = recording._replace(breaches=instead(recording.breaches, before, far))
+
+    assert [one for one in objections(recording) if one.startswith("early: ") and effect.id in one]
+    assert not [one for one in objections(reached) if one.startswith("early: ") and effect.id in one]
+    assert [one for one in objections(reached._replace(steps=[])) if one.startswith("early: ") and effect.id in one]
+
+
 def test_an_effect_in_another_partition_or_about_another_ticket_is_named(sound: Recording) -> None:
     stored, effect = first(sound.breaches, lambda one: one.kind is Kind.MET)
     moved = stored._replace(partition=(stored.partition + 1) % PARTITIONS)
@@ -243,7 +257,7 @@ def test_a_ticket_that_was_not_woken_is_named(sound: Recording) -> None:
     assert any(one.startswith(f"state: {(stored.key or b'').decode()} was to be woken at ") for one in objections(late))
 
 
-def test_a_wrong_mark_and_an_offset_that_is_not_committed_are_named(sound: Recording) -> None:
+def test_a_wrong_watermark_and_an_offset_that_is_not_committed_are_named(sound: Recording) -> None:
     checkpoint = next(one for one in sound.changelog if one.key == CHECKPOINT_KEY)
     behind = checkpoint._replace(value=msgspec.json.encode(Checkpoint(1)))
 

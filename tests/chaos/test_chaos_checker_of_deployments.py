@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import yaml
 
-from stream.deployments.record import Kind as RecordKind
+from stream.deployments.record import DeploymentKind
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint
 from stream.sla.codec import codec
 from stream.sla.effects import Effect, Kind
@@ -40,9 +40,9 @@ def recorded() -> Recording:
     for edit in (shorter, pauses):
         edit(other, START)
     deploys = [
-        Deployed(6, LONGER_AT, RecordKind.DEPLOY, one),
-        Deployed(15, SHORTER_AT, RecordKind.DEPLOY, other),
-        Deployed(19, SHORTER_AT, RecordKind.UNDO, {}),
+        Deployed(6, LONGER_AT, DeploymentKind.DEPLOY, one),
+        Deployed(15, SHORTER_AT, DeploymentKind.DEPLOY, other),
+        Deployed(19, SHORTER_AT, DeploymentKind.UNDO, {}),
     ]
     return clean(5, 25, deploys, history=200)
 
@@ -153,8 +153,8 @@ def test_a_retraction_that_its_deployment_does_not_explain_is_named(sound: Recor
 
 def test_a_partition_that_was_not_swept_is_named(sound: Recording) -> None:
     checkpoint = next(one for one in sound.changelog if one.key == CHECKPOINT_KEY)
-    mark = msgspec.json.decode(checkpoint.value or b"", type=Checkpoint)
-    behind = checkpoint._replace(value=msgspec.json.encode(msgspec.structs.replace(mark, swept=2)))
+    decoded = msgspec.json.decode(checkpoint.value or b"", type=Checkpoint)
+    behind = checkpoint._replace(value=msgspec.json.encode(msgspec.structs.replace(decoded, swept=2)))
 
     found = objections(sound._replace(changelog=instead(sound.changelog, checkpoint, behind)))
 
@@ -189,14 +189,14 @@ def test_an_event_before_a_history_that_was_cut_may_be_refused_or_not_where_poli
     file = yaml.safe_load(POLICY.read_text("utf-8").replace(" on: ", " 'on': "))
     edited = deepcopy(file)
     longer(edited, START)
-    cut = clean(5, 25, [Deployed(6, LONGER_AT, RecordKind.DEPLOY, edited)])
+    cut = clean(5, 25, [Deployed(6, LONGER_AT, DeploymentKind.DEPLOY, edited)])
     found = truth(cut, policies(), hours())
     late = [one for one in cut.rejected if decode_rejected(one.value or b"").rejected.reason == RejectReason.TOO_LATE]
     other = next(one for one in cut.events if (one.partition, one.offset) not in found.may_be_late and not one.headers)
-    letter = DeadLetter(
+    dead_letter = DeadLetter(
         Rejected(RejectReason.TOO_LATE, "", "$.at"), other.key, other.value, other.topic, other.partition, other.offset, START
     )
-    undeserved = other._replace(topic=late[0].topic, value=encode_rejected(letter))
+    undeserved = other._replace(topic=late[0].topic, value=encode_rejected(dead_letter))
 
     assert late
     assert found.may_be_late

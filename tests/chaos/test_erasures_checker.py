@@ -110,7 +110,7 @@ def with_history(record: Stored, *, ended: bool = True) -> Stored:
     event = known().tickets[ticket].events[0][1]
     state = Engine(policies(), history=3).apply(None, ticket, event, event.at).state
     if ended:
-        held = codec.decode(record.value or b"").head
-        assert is_erased(held)
-        state.head.ended_by, state.head.ended_at, state.head.last = held.ended_by, held.ended_at, held.last
+        head = codec.decode(record.value or b"").head
+        assert is_erased(head)
+        state.head.ended_by, state.head.ended_at, state.head.last = head.ended_by, head.ended_at, head.last
     return record._replace(value=codec.encode(state))

@@ -70,7 +70,7 @@ def test_what_a_desk_sends_and_what_its_api_knows_are_one_feed(broker: str, topi
             ticket = f"django-helpdesk/{number}"
             until(lambda: _kinds(broker, topics, Kind.BREACHED), f"the breach\n{first.output}\n{receiver.output}", worker)
             until(lambda: pager.ids("pager"), f"the message to the pager\n{notify.output}", worker)
-            until(lambda: _state(desk, number) == "overdue", f"the mark in the helpdesk\n{writeback.output}", worker)
+            until(lambda: _state(desk, number) == "overdue", f"the state in the helpdesk\n{writeback.output}", worker)
 
             # The puller dies. What the desk sends meanwhile comes by push. What it does not send is found by the next puller.
             first.kill()

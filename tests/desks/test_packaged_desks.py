@@ -94,7 +94,7 @@ def test_request_tracker_a_line_is_down_and_two_tickets_are_one(broker: str, top
             ines("PUT", f"/ticket/{line}", {"Priority": 90, "CustomFields": {"Contract": "gold"}})
             until(lambda: _breached(broker, topics, f"rt/{line}"), f"the breach of {first.log}", worker)
             until(lambda: pager.ids("pager"), f"the message of {notify.log}", worker)
-            until(lambda: _rt_state(desk, line) == ["overdue"], f"the mark by {writeback.log}", worker)
+            until(lambda: _rt_state(desk, line) == ["overdue"], f"the state by {writeback.log}", worker)
             first.kill()
 
         # Nobody pulls, and the desk works on.
@@ -167,7 +167,7 @@ def test_redmine_an_issue_is_answered_held_and_deleted(broker: str, topics: Topi
             number = kunde("POST", "/issues.json", {"issue": {**issue, "priority_id": urgent}})["issue"]["id"]
             until(lambda: _breached(broker, topics, f"redmine/{number}"), f"the breach of {first.log}", worker)
             until(lambda: pager.ids("pager"), f"the message of {notify.log}", worker)
-            until(lambda: _redmine_state(desk, number) == "overdue", f"the mark by {writeback.log}", worker)
+            until(lambda: _redmine_state(desk, number) == "overdue", f"the state by {writeback.log}", worker)
             first.kill()
 
         def change(user: Any, **fields: Any) -> None:

@@ -57,7 +57,7 @@ def test_each_dashboard_has_a_uid_and_a_title_of_its_own_and_is_not_edited_in_th
 
 NOT_BY_PRIORITY = "buckets times priorities would be too many series; only the time used has both"
 NOT_BY_TEAM = "buckets times teams would be too many series"
-NOT_BY_CUSTOMER = "only what was promised to a customer and kept has the label: everything else would be too many series"
+NOT_BY_CUSTOMER = "only the commitments of a customer have the label: everything else would be too many series"
 BY_OBJECTIVE = "an objective is that of a commitment, whatever the priority, team and customer"
 BY_LADDER = "a ladder is of a policy, and its levels have no priority, team and customer: too many series"
 NO_POLICY = "a worker is not of a policy"
@@ -76,7 +76,7 @@ NOT_BY_FILTER: dict[str, dict[str, str]] = {
     "Escalations by level, of all commitments": dict.fromkeys(("commitment", "priority", "team", "customer"), BY_LADDER),
     "Next deadline in": dict.fromkeys(("team", "customer"), "the soonest minute is kept for each commitment"),
     "Escalations by level": dict.fromkeys(("team", "customer"), BY_LADDER),
-    "State of each promise": dict.fromkeys(("team", "customer"), BY_OBJECTIVE),
+    "State of each commitment": dict.fromkeys(("team", "customer"), BY_OBJECTIVE),
     "Alerts that fire": {
         "job": "alerts of a gateway have another job than those of workers",
         "customer": "no alert is of a customer",
@@ -268,7 +268,7 @@ def test_the_dashboards_show_every_recorded_share() -> None:
     assert all(name in shown for name in RECORDS if "ratio30d" in name)
 
 
-def test_the_panel_of_unsent_effects_turns_red_where_their_alert_begins() -> None:
+def test_the_panel_of_unsent_effects_is_red_from_where_their_alert_begins() -> None:
     panel = next(panel for _, panel in SHOWN if panel["title"] == "Effects unsent for")
     alert = next(rule for rule in rules("sla-alerts.yml") if rule.get("alert") == "SLAEffectsNotSent")
     red = panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]

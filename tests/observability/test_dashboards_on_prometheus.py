@@ -67,7 +67,7 @@ def test_a_variable_has_values(prometheus: Any, definition: str) -> None:
 
 
 @pytest.mark.parametrize("expression", ANNOTATIONS)
-def test_a_mark_of_an_instant_has_one_while_the_run_lasted(prometheus: Any, expression: str) -> None:
+def test_an_annotation_has_an_instant_of_the_run(prometheus: Any, expression: str) -> None:
     found = prometheus.ask("query", query=expression, time=prometheus.ended)["result"]
 
     assert found

@@ -12,7 +12,6 @@ from tests.oracle.promised import (
     MINUTE,
     WALL,
     WALL_PAUSES,
-    EscalationState,
     Offer,
     ResolvedCommitment,
     ResolvedLadder,
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from tests.oracle.keeping import Keeping
 
 _ENDS = ("stop", "restart", "cancel")
+Renamed = tuple[dict[str, str], dict[str, str]]
+"""Of the commitments and of the ladders of a ticket that get another name: the new one, by the former one."""
 
 
 class Change(NamedTuple):
@@ -156,9 +157,10 @@ class Changing:
         new_rows = rows_of(policies)
         goes_on = continued(earlier, policies, names)
         waiting = self._waiting(earlier, names, fields)
+        renamed = self._renamed_commitments(policies, names, fields), self._renamed_ladders(policies, names, fields)
         for row, old_row in goes_on.items():
-            self._go_on(policies, names, (row, old_row), new_rows[row], fields)
-        self._rename(policies, names, fields)
+            self._go_on(policies, renamed, (row, old_row), new_rows[row], fields)
+        self._rename(policies, names, renamed, fields)
         know_former(story, names, policies)
         ladders_before = self._ladders_before(earlier, names, fields)
         granted = {name: self.keeping.without_extension(one) for name, one in story.commitments.items() if one.extension}
@@ -175,19 +177,21 @@ class Changing:
                 story.watches[row].take("cancel", story.now)
         return new_rows
 
-    def _go_on(self, policies: Sequence[Policy], names: Names, rows: tuple[str, str], metric: Metric, fields: Fields) -> None:
+    def _go_on(
+        self, policies: Sequence[Policy], renamed: Renamed, rows: tuple[str, str], metric: Metric, fields: Fields
+    ) -> None:
         story, (row, old_row) = self.story, rows
         old = story.watches.get(old_row, Watch(story.hours))
         watch = replace(old, ran=list(old.ran), counts=dict(old.counts))
         on_row = {(p.name, one.name) for p in policies for one in p.commitments if one.metric.name == row}
-        taken = {name for name, one in story.commitments.items() if self._new_name(names, one, name) in {n for _, n in on_row}}
+        taken = {name for name in story.commitments if renamed[0].get(name, name) in {n for _, n in on_row}}
         laddered = {
             ladder.name
             for p in policies
             for ladder in p.ladders
             if ((p.name, ladder.commitment) in on_row if ladder.metric is None else ladder.metric.name == row)
         }
-        escalating = {n for n, one in self.escalating.escalations.items() if self._new_ladder(names, one, n) in laddered}
+        escalating = {name for name in self.escalating.escalations if renamed[1].get(name, name) in laddered}
         asked = Event(story.now * MINUTE, "", "", "")  # type: ignore[arg-type]
         given = moves(metric, watch.phase, asked, fields) if watch.phase in ("idle", "running", "paused") else []
         given = in_time(metric, watch, given, fields, story.now)
@@ -209,35 +213,51 @@ class Changing:
                 self.escalating.escalations[name].metric = row
         story.watches[row] = watch
 
-    def _new_name(self, names: Names, one: ResolvedCommitment, name: str) -> str:
-        return names.commitment(names.policy(one.policy), name)
+    def _renamed_commitments(self, policies: Sequence[Policy], names: Names, fields: Fields) -> dict[str, str]:
+        """Rule 32, by the former name. A name that the ticket has already is not given to anything else."""
+        found, taken = dict[str, str](), set(self.story.commitments)
+        for name, one in self.story.commitments.items():
+            new = names.commitment(names.policy(one.policy), name)
+            chosen = first_applying(policies, fields, self.story.watches[one.metric].began)
+            still = chosen is not None and name in {commitment.name for commitment in chosen.commitments}
+            if new != name and new not in taken and not still:
+                found[name] = new
+                taken = (taken - {name}) | {new}
+        return found
 
-    def _new_ladder(self, names: Names, one: EscalationState, name: str) -> str:
-        return names.ladder(names.policy(one.policy), name)
+    def _renamed_ladders(self, policies: Sequence[Policy], names: Names, fields: Fields) -> dict[str, str]:
+        found, taken = dict[str, str](), set(self.escalating.escalations)
+        for name, high in self.escalating.escalations.items():
+            new = names.ladder(names.policy(high.policy), name)
+            chosen = first_applying(policies, fields, self.story.watches[high.metric].began)
+            still = chosen is not None and name in {ladder.name for ladder in chosen.ladders}
+            if new != name and new not in taken and not still:
+                found[name] = new
+                taken = (taken - {name}) | {new}
+        return found
 
-    def _rename(self, policies: Sequence[Policy], names: Names, fields: Fields) -> None:
-        story = self.story
+    def _rename(self, policies: Sequence[Policy], names: Names, renamed: Renamed, fields: Fields) -> None:
+        story, escalating = self.story, self.escalating
         for name, one in list(story.commitments.items()):
             one.policy = names.policy(one.policy)
-            new = names.commitment(one.policy, name)
-            chosen = first_applying(policies, fields, story.watches[one.metric].began)
-            still = chosen is not None and name in {commitment.name for commitment in chosen.commitments}
-            if new != name and new not in story.commitments and not still:
+            new = renamed[0].get(name, name)
+            if new != name:
                 story.commitments[new] = story.commitments.pop(name)
                 if one.verdict != "pending":
                     one.offer = replace(one.offer, commitment=replace(one.offer.commitment, name=new))
-        for name, high in list(self.escalating.escalations.items()):
+        for name, high in list(escalating.escalations.items()):
             high.policy = names.policy(high.policy)
-            new = names.ladder(high.policy, name)
+            by_set = names.ladder(high.policy, name)
             chosen = first_applying(policies, fields, story.watches[high.metric].began)
             ladders = {} if chosen is None else {ladder.name: ladder for ladder in chosen.ladders}
-            kept = {level.name for level in ladders[new].levels} if new in ladders else set()
+            kept = {level.name for level in ladders[by_set].levels} if by_set in ladders else set()
             high.raised = [
-                level if level in kept else names.levels.get((high.policy, new, level), level) for level in high.raised
+                level if level in kept else names.levels.get((high.policy, by_set, level), level) for level in high.raised
             ]
-            if new != name and new not in self.escalating.escalations and name not in ladders:
-                self.escalating.escalations[new] = self.escalating.escalations.pop(name)
-                self.escalating.resolved_ladder[new] = self.escalating.resolved_ladder.pop(name)
+            new = renamed[1].get(name, name)
+            if new != name:
+                escalating.escalations[new] = escalating.escalations.pop(name)
+                escalating.resolved_ladder[new] = escalating.resolved_ladder.pop(name)
 
     def _ladders_before(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, ResolvedLadder]:
         found = {}
@@ -284,8 +304,8 @@ class Changing:
         if keeping.is_past(one):
             keeping.breach(one)
 
-    def _waiting(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, list[str]]:
-        """By the present names of ladders, levels that are past by the set before and wait for an open minute."""
+    def _waiting(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, dict[str, bool]]:
+        """By the present names of ladders and levels, what ``Escalating.waiting`` has by the set before."""
         found = {}
         for name, high in self.escalating.escalations.items():
             watch = self.story.watches[high.metric]
@@ -294,10 +314,10 @@ class Changing:
                 policy = names.policy(resolved_ladder.policy)
                 ladder = names.ladder(policy, name)
                 levels = self.escalating.waiting(name, resolved_ladder)
-                found[ladder] = [names.levels.get((policy, ladder, level), level) for level in levels]
+                found[ladder] = {names.levels.get((policy, ladder, level), level): opens for level, opens in levels.items()}
         return found
 
-    def _lay_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, list[str]]) -> None:
+    def _lay_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, dict[str, bool]]) -> None:
         story, escalating, applicable = self.story, self.escalating, set()
         for metric, watch in story.watches.items():
             for name, resolved_ladder in story.offered(metric, fields)[1].items() if watch.on else ():
@@ -311,7 +331,7 @@ class Changing:
                     if its.on and its.cycle == high.cycle:
                         high.metric, high.cycle = metric, watch.cycle
                 escalating.apply_one(name, resolved_ladder, metric, watch)
-                escalating.raise_highest(name, resolved_ladder, waiting.get(name, []))
+                escalating.raise_highest(name, resolved_ladder, waiting.get(name, {}))
         for name, high in escalating.escalations.items():
             applies = story.offered(high.metric, fields)[1].get(name)
             gone = high.state == "monitoring" and applies is None

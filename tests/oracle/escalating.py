@@ -119,13 +119,15 @@ class Escalating:
         escalation_state.state, escalation_state.last_emitted_at, escalation_state.repeats = "active", self.story.now, 0
         self._emit(name, escalation_state, "recurred", resolved_ladder)
 
-    def waiting(self, name: str, resolved_ladder: ResolvedLadder) -> list[str]:
-        """Levels that a past minute had reached and that are still to be raised: they wait for an open minute."""
+    def waiting(self, name: str, resolved_ladder: ResolvedLadder) -> dict[str, bool]:
+        """Levels that a past minute had reached and that are still to be raised, because they wait for an open minute; and
+        whether this minute is open."""
         escalation_state = self.escalations[name]
         if escalation_state.state != "active" or not self._may_escalate(resolved_ladder):
-            return []
+            return {}
         past = self._past(escalation_state, resolved_ladder)
-        return [level.name for level in past if level.name not in escalation_state.passed_over]
+        left = [level for level in past if level.name not in escalation_state.passed_over]
+        return {level.name: _may_emit(level, resolved_ladder, self.story) for level in left}
 
     def _past(self, escalation_state: EscalationState, resolved_ladder: ResolvedLadder) -> list[Level]:
         """Levels that a past minute had reached, and that were not raised, nor any higher one."""
@@ -138,14 +140,18 @@ class Escalating:
             and reached(threshold, resolved, watch, resolved_ladder.calendar, now - 1)
         ]
 
-    def raise_highest(self, name: str, resolved_ladder: ResolvedLadder, waiting: list[str]) -> None:
+    def raise_highest(self, name: str, resolved_ladder: ResolvedLadder, waiting: dict[str, bool]) -> None:
         """Rule 39: of the levels that are past at a deployment only the highest. ``waiting``: those that were past before."""
         escalation_state = self.escalations[name]
         if escalation_state.state != "active" or not self._may_escalate(resolved_ladder):
             return
         past = self._past(escalation_state, resolved_ladder)
         over = escalation_state.passed_over & {level.name for level in past}
-        left = [level for level in past if level.name not in over]
+        left = [
+            level
+            for level in past
+            if level.name not in over and not (waiting.get(level.name) and _may_emit(level, resolved_ladder, self.story))
+        ]
         now = [level.name for level in left if _may_emit(level, resolved_ladder, self.story)]
         later = [level.name for level in left if level.name not in (*now, *waiting)]
         escalation_state.passed_over = over | set(later[:-1])

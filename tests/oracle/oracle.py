@@ -94,7 +94,8 @@ Policies that change on the way
 31. A set takes the place of another at the first instant of a minute: before the events of that minute, and before what time
     makes true in it. What a minute before it made true stays. A set from before the first event is there from the beginning.
 32. A set has, besides its own policies, the versions of these that the set before had and it has not. ``was`` gives a thing
-    its former name, except where the version that applies to the ticket still has the former one.
+    its former name, except where the version that applies to the ticket still has the former one, or where the ticket has had
+    something of the new one; then it is what it was, also for 36.
 33. What is open is counted anew, minute by minute, on the calendars of the new set. It takes the new target from where the one
     before counted, whatever ``on_change`` states. It is retargeted if its deadline, target, clock, policy, version,
     calendar, row or name is another; and breached if the deadline is now a past minute.
@@ -107,7 +108,8 @@ Policies that change on the way
 37. Any other new row has the stopwatch that it would have if it had been kept from the first event on.
 38. A row on which nothing stands any more is cancelled.
 39. Of the levels that a past minute had reached and that may be raised now, the highest alone is raised. Of those that may
-    not be raised now, and that did not wait for an open minute before, the highest alone is left to be raised.
+    not be raised now, and that did not wait for an open minute before, the highest alone is left to be raised. A level that
+    waited for an open minute, and for which this one is open by the set before too, is raised by 24.
 40. An event may use the former name of a commitment or level.
 
 Business days

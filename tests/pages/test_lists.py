@@ -134,7 +134,7 @@ def test_rows_come_through_another_worker_as_they_are_and_those_of_an_older_rele
     assert old == found.rows[0]._replace(level="", notify=(), acknowledged_at=None)
 
 
-def test_the_list_of_unmatched_tickets_shows_why_nothing_is_promised() -> None:
+def test_the_list_of_unmatched_tickets_shows_why_there_is_no_target() -> None:
     why = "no policy applies to its fields: the nearest is desk, which needs contract gold, and the ticket has no contract"
     found = desk("desk/1", state="unmatched", policy="", commitment="", due_at=None, reason="no_policy", why=why)
     html = Site(found).answer("/lists/unmatched", "", "text/html")

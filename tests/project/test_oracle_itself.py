@@ -36,7 +36,7 @@ def test_a_warning_and_a_breach_fall_on_their_minutes() -> None:
     assert lines(PLAIN, created(0)) == ["started @0h", "warned 50%@2h", "breached @4h"]
 
 
-def test_what_is_due_at_the_end_of_the_time_looked_at_is_not_emitted_yet() -> None:
+def test_what_is_due_at_the_end_of_the_observed_time_is_not_emitted_yet() -> None:
     assert lines(PLAIN, created(0), until=4 * HOUR) == ["started @0h", "warned 50%@2h"]
     assert lines(PLAIN, created(0), until=4 * HOUR + 1)[-1] == "breached @4h"
 

@@ -13,8 +13,8 @@ from stream.sla.calendar.week import (
     DateException,
     Holiday,
     Holidays,
-    Kind,
     ReadingException,
+    StretchKind,
     Version,
     Week,
     Window,
@@ -250,7 +250,7 @@ def test_stretches_cover_the_interval_and_their_open_parts_are_what_is_measured(
     assert [stretch.start for stretch in found] == edges[:-1]
     assert edges[-1] == end
     assert all(stretch.start < stretch.end for stretch in found)
-    opened = sum(stretch.end - stretch.start for stretch in found if stretch.kind is Kind.OPEN)
+    opened = sum(stretch.end - stretch.start for stretch in found if stretch.kind is StretchKind.OPEN)
     assert opened == calendar.measure(start, end)
 
 

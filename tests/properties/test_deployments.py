@@ -172,6 +172,7 @@ def test_deployments_that_are_known_before_they_hold_give_the_very_same_effects(
 
 @settings(max_examples=examples(150), deadline=None, phases=GENERATE, database=None)
 @given(SEEDS)
+@example(18).via("levels that wait for business hours, which begin at the instant of the deployment")
 def test_a_ticket_that_a_deployment_is_taken_not_to_touch_would_not_be_changed_by_it(seed: int) -> None:
     one = deployed(seed, backwards=True)
     found = shuffled(Replica(one, 0), Random(seed))

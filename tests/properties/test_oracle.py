@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from stream.sla.engine import Engine
+from stream.sla.policy.conditions import FieldIn
+from stream.sla.policy.metric import metric_name
+from stream.sla.policy.policy import Choice, Policy
 from tests.examples import examples
 from tests.oracle.changing import Change
 from tests.oracle.hours import OpenMinutes
 from tests.oracle.oracle import oracle
 from tests.oracle.promised import Expected
-from tests.oracle.scenes import SLOW, Scene, reopened, scene, smallest
-from tests.properties.edits import Deployed, World, deployed
+from tests.oracle.scenes import CALENDARS, SLOW, Scene, reopened, scene, smallest
+from tests.properties.edits import Deploy, Deployed, World, deployed
 from tests.properties.invariants import play
-from tests.unit.sla.given import MINUTE
+from tests.unit.sla.given import HOUR, MINUTE, changed, commitment, created, ladder, share
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
@@ -98,3 +102,30 @@ def test_the_engine_emits_what_the_oracle_emits_while_policies_change(seed: int)
     expected = oracle(one.first.policies, hours_of(one.first), one.events, one.until, changes(one))
 
     assert engine_with_deployments(one) == expected, one
+
+
+def test_a_ladder_whose_new_name_is_taken_stays_on_its_row() -> None:
+    """So it begins anew where it applies again on the row that continues that one."""
+    agent_work = commitment("agent_work", p1="4h")
+    other = replace(agent_work.metric, pauses=FieldIn("status", frozenset({"pending"})))
+    on_other_row = replace(agent_work, metric=replace(other, name=metric_name("agent_work", other)))
+    first = ladder(("team", share(50)), on="agent_work")
+    second = replace(first, name="second", was="ladder")
+
+    def world(*, moved: bool, renamed: bool) -> World:
+        commitments, ladders = (on_other_row if moved else agent_work,), (second if renamed else first,)
+        policy = Policy("p", 1, Choice.fixed("24x7"), commitments=commitments, ladders=ladders)
+        return World((policy,), CALENDARS)
+
+    sets = [
+        (HOUR, world(moved=False, renamed=True)),
+        (HOUR + 30 * MINUTE, world(moved=False, renamed=False)),
+        (3 * HOUR, world(moved=True, renamed=True)),
+        (5 * HOUR, world(moved=True, renamed=False)),
+    ]
+    deploys = [Deploy(at, at, each) for at, each in sets]
+    one = Deployed(world(moved=False, renamed=False), deploys, [created(0), changed(MINUTE, status="open")], 9 * HOUR)
+    expected = oracle(one.first.policies, hours_of(one.first), one.events, one.until, changes(one))
+
+    assert engine_with_deployments(one) == expected
+    assert [found.kind for found in expected if found.name == "ladder" and found.at == 5 * HOUR] == ["escalation.raised"]

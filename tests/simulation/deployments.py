@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from stream.deployments.log import Added, Entry, Log, NothingToUndoError
-from stream.deployments.record import FIRST, Kind, encode_record, new_record
+from stream.deployments.record import FIRST, DeploymentKind, encode_record, new_record
 from stream.deployments.snapshot import decode, fingerprint, normal_form
 from stream.sla.policy.resolve import PolicySet
 from tests.chaos.pace import MINUTE
@@ -113,7 +113,7 @@ class DeploymentLog:
 
 @cache
 def _first() -> bytes:
-    return encode_record(new_record(FIRST, 0, Kind.DEPLOY, policies()))
+    return encode_record(new_record(FIRST, 0, DeploymentKind.DEPLOY, policies()))
 
 
 class Follower:
@@ -207,7 +207,7 @@ class Deployer:
         """From a whole minute on, a few seconds from now. Sometimes a fault strikes just when it begins to hold."""
         at = scene.helpdesk.minute() + self._random.randint(1, 5) * MINUTE
         scene.injected["deployment"] += 1
-        self._append(max(at, self._log.last.at), Kind.DEPLOY, self._any())
+        self._append(max(at, self._log.last.at), DeploymentKind.DEPLOY, self._any())
         way = self._random.random()
         if way < 0.3:
             await scene.wait_until(self._begins() - 0.1 + self._random.random() * 0.5)
@@ -225,7 +225,7 @@ class Deployer:
             return
         at = max(scene.helpdesk.minute() + MINUTE, self._log.last.at)
         scene.injected["deployment"] += 1
-        self._append(at, Kind.DEPLOY, self._any())
+        self._append(at, DeploymentKind.DEPLOY, self._any())
         for _ in range(2):
             for machine in scene.cluster.machines:
                 if (worker := machine.worker) is not None:
@@ -240,7 +240,7 @@ class Deployer:
             await self.deploy(scene)
             return
         scene.injected["undo"] += 1
-        self._append(undone.at, Kind.UNDO, self._log.log.deployed(before.number))
+        self._append(undone.at, DeploymentKind.UNDO, self._log.log.deployed(before.number))
         await self._die(scene)
 
     async def deploy_and_undo(self, scene: Scene) -> None:
@@ -252,7 +252,7 @@ class Deployer:
         """From an earlier instant on."""
         earlier = scene.helpdesk.minute() - self._random.randint(0, 12) * MINUTE
         scene.injected["rejudging deployment"] += 1
-        self._append(earlier, Kind.REJUDGE, self._any())
+        self._append(earlier, DeploymentKind.REJUDGE, self._any())
         await self._die(scene)
 
     async def _die(self, scene: Scene) -> None:
@@ -296,7 +296,7 @@ class Deployer:
     def _any(self) -> PolicySet:
         return _set(self._random.randrange(_VARIANTS), self._shows)
 
-    def _append(self, at: int, kind: Kind, policies: PolicySet) -> None:
+    def _append(self, at: int, kind: DeploymentKind, policies: PolicySet) -> None:
         self._log.append(encode_record(new_record(self._log.log.next_after, at, kind, policies)))
 
 

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError, RebalanceInProgressError, RequestTimedOu
 from faust.types import TP
 
 from stream.observe.metrics.registry import Metrics
-from stream.runtime.clock import Clock
+from stream.runtime.clock import SystemClock
 from stream.runtime.partition.commit import WorkerContext
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, epoch_of
 from stream.runtime.recovery.store import SCHEME, Store
@@ -95,7 +95,7 @@ class WorkerProcess:
             topics=world.topics,
             engine=engine,
             metrics=metrics,
-            wall=Clock(metrics.clock_stepped, clock.wall, clock.passing).now,
+            wall=SystemClock(metrics.clock_stepped, clock.wall, clock.passing).now,
             consumer=consumer,
             clients=self._clients,
             suspension_detector=self._detector,

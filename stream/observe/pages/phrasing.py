@@ -56,8 +56,8 @@ def target(deadline: Deadline) -> str:
 
 def notifies(deadline: Deadline) -> str:
     """Return the roles that a level notifies, and the role that holds the escalation."""
-    held = f" (held by {deadline.owner})" if deadline.owner else ""
-    return (", ".join(deadline.notify) or "nobody") + held
+    owner = f" (held by {deadline.owner})" if deadline.owner else ""
+    return (", ".join(deadline.notify) or "nobody") + owner
 
 
 def by(acknowledgement: Acknowledgement) -> str:

@@ -29,7 +29,7 @@ _PER_MINUTE: Final = 10
 _LATEST: Final = 61
 """Seconds before now at which an export may begin at the latest."""
 _MANY: Final = 100
-_MOST_STANDING: Final = 5
+_MOST_UNCHANGED: Final = 5
 """Answers in a row without anything new, after which the export is taken to stand still."""
 _SYSTEM: Final = -1
 _REMEMBERED_SECONDS: Final = 3_600.0
@@ -58,8 +58,8 @@ class _TicketEvents:
         """User to when it was requested, and whether it is staff."""
 
     async def pages(self, since: int) -> AsyncIterator[Page]:
-        begin, seen, standing = _begin(since), set[int](), 0
-        while standing < _MOST_STANDING:
+        begin, seen, unchanged = _begin(since), set[int](), 0
+        while unchanged < _MOST_UNCHANGED:
             answer = await self._client.get(
                 "/api/v2/incremental/ticket_events.json", {"start_time": begin, "include": "comment_events"}, pace=self._pace
             )
@@ -70,7 +70,7 @@ class _TicketEvents:
             if answer.get("end_of_stream") or not answer["ticket_events"]:
                 return
             # A page has all events of its last second, so nothing is left of a second that gives nothing new.
-            standing = 0 if audits else standing + 1
+            unchanged = 0 if audits else unchanged + 1
             begin = answer["end_time"] if audits else begin + 1
             seen = {audit["id"] for audit in answer["ticket_events"]}
         raise RefusedError(f"the export of ticket events does not go on after {begin}, and is not at its end")

@@ -43,33 +43,33 @@ class Assignor(PartitionAssignor):  # type: ignore[misc]  # Faust ships no types
         clients = {member: self._get_client_metadata(sent) for member, sent in member_metadata.items()}
         self._update_member_urls(clients)
         topics = sorted({topic for sent in member_metadata.values() for topic in sent.subscription})
-        held = {
+        owned = {
             member: {number for numbers in client.assignment.actives.values() for number in numbers}
             for member, client in clients.items()
         }
         assignments = {
             member: ClientAssignment(actives=dict.fromkeys(topics, numbers), standbys={})
-            for member, numbers in balanced(held, self.app.conf.topic_partitions).items()
+            for member, numbers in balanced(owned, self.app.conf.topic_partitions).items()
         }
         distribution = self._get_changelog_distribution(assignments)
         return self._protocol_assignments(assignments, distribution, {}, dict.fromkeys(topics, 0))
 
 
-def balanced(held: Mapping[str, Collection[int]], partitions: int) -> dict[str, list[int]]:
+def balanced(owned: Mapping[str, Collection[int]], partitions: int) -> dict[str, list[int]]:
     """Share the partitions among the members so that nobody has two more than another, and as few as possible move.
 
-    ``held``: what each member had before; of several that had the same partition, one keeps it.
+    ``owned``: what each member had before; of several that had the same partition, one keeps it.
 
     1. Those that have most get the shares that are larger by one, where the shares are not equal.
     2. Each member keeps what it had, up to its share.
     3. The others are given to those that have less than their share.
     """
-    share, larger = divmod(partitions, len(held))
-    most_first = sorted(held, key=lambda member: (-len(held[member]), member))
+    share, larger = divmod(partitions, len(owned))
+    most_first = sorted(owned, key=lambda member: (-len(owned[member]), member))
     free = set(range(partitions))
     found: dict[str, list[int]] = {}
     for place, member in enumerate(most_first):
-        found[member] = sorted(free.intersection(held[member]))[: share + (place < larger)]
+        found[member] = sorted(free.intersection(owned[member]))[: share + (place < larger)]
         free.difference_update(found[member])
     left = iter(sorted(free))
     for place, member in enumerate(most_first):

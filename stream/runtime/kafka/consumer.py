@@ -126,8 +126,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             yield entry
 
     def _restored_changelog(self, fetched: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Message]]:
-        """Put changelog records into the store. Yield the last one, from which Faust takes the progress of the table."""
-        for tp, records in fetched.items():
+        """Put changelog records into the store. Yield the last one, from which Faust takes the progress of the table.
+
+        After the recovery they are dropped: a take-over has the tickets in hand then. The owner notices such records when it
+        appends its own (``stream.runtime.recovery.changelog``), and the next recovery reads them again.
+        """
+        for tp, records in fetched.items() if self.app.in_recovery else ():
             if self._is_changelog_tp(tp) and tp in self.app.tables.recovery.active_tps:
                 self.app.store.restore(tp.partition, records)
                 yield tp, self._to_message(tp, records[-1])

@@ -41,7 +41,7 @@ class Operation(IntEnum):
         return "".join(part.capitalize() for part in self.name.split("_"))
 
 
-class Kind(StrEnum):
+class ResourceKind(StrEnum):
     """The kind of resource that a permission is on, as ``kafka-acls.sh`` names it."""
 
     TOPIC = "topic"
@@ -52,7 +52,7 @@ class Kind(StrEnum):
 class DeniedError(KafkaError):  # type: ignore[misc]  # aiokafka ships no types mypy could follow
     """The account lacks a permission. The text names it, and the command that grants it."""
 
-    def __init__(self, operation: Operation, kind: Kind, name: str) -> None:
+    def __init__(self, operation: Operation, kind: ResourceKind, name: str) -> None:
         super().__init__(
             f"the account lacks the permission {operation.named} on {kind.replace('-', ' ')} {name}: grant it with "
             f"`kafka-acls.sh --bootstrap-server BROKER --add --allow-principal User:NAME --operation {operation.named} "
@@ -64,7 +64,7 @@ class DeniedError(KafkaError):  # type: ignore[misc]  # aiokafka ships no types 
 
 
 @contextmanager
-def needing(operation: Operation, kind: Kind, name: str) -> Iterator[None]:
+def needing(operation: Operation, kind: ResourceKind, name: str) -> Iterator[None]:
     """Turn Kafka's refusal inside the block, which does not name the operation, into a DeniedError."""
     try:
         yield

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.denied import Operation, ResourceKind, needing
 
 _WAIT_MS: Final = 200
 
@@ -17,7 +17,7 @@ async def started(consumer: Any) -> AsyncIterator[Any]:
     """Start an aiokafka consumer that has no group, and stop it in the end.
 
     ``start`` leaves a task behind that has not begun. If ``stop`` cancels the task before its first step, ``stop`` raises
-    CancelledError, as if the caller itself were cancelled. One turn of the event loop lets the task begin.
+    CancelledError, as if the caller itself were cancelled. One iteration of the event loop lets the task begin.
 
     Raises ``aiokafka.errors.KafkaError``.
     """
@@ -42,7 +42,7 @@ async def records_between(consumer: Any, offsets: Mapping[TopicPartition, tuple[
         consumer.seek(tp, offsets[tp][0])
     topics = ", ".join(sorted({tp.topic for tp in unread}))
     while unread:
-        with needing(Operation.READ, Kind.TOPIC, topics):
+        with needing(Operation.READ, ResourceKind.TOPIC, topics):
             fetched = await consumer.getmany(timeout_ms=_WAIT_MS)
         for tp, records in fetched.items():
             for record in records:

@@ -131,7 +131,7 @@ class EndpointTokens(Tokens):
     def __init__(self, endpoint: _Endpoint, extensions: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(extensions)
         self._endpoint: Final = endpoint
-        self._held: _Token | None = None
+        self._token: _Token | None = None
         self._failed: TokenError | None = None
         self._not_before = 0.0
         self._pause = _FIRST_PAUSE
@@ -139,20 +139,20 @@ class EndpointTokens(Tokens):
 
     async def token(self) -> str:
         async with self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-            held, now = self._held, time.monotonic()
-            if held is not None and now < held.refresh_at:
-                return held.text
+            token, now = self._token, time.monotonic()
+            if token is not None and now < token.refresh_at:
+                return token.text
             if self._failed is None or now >= self._not_before:
                 try:
-                    held = self._held = await self._request()
+                    token = self._token = await self._request()
                 except TokenError as error:
                     self._failed, self._not_before = error, time.monotonic() + self._pause
                     self._pause = min(2 * self._pause, _LONGEST_PAUSE)
                 else:
                     self._failed, self._pause = None, _FIRST_PAUSE
-                    return held.text
-            if held is not None and time.monotonic() < held.ends_at:
-                return held.text
+                    return token.text
+            if token is not None and time.monotonic() < token.ends_at:
+                return token.text
             raise TokenError(*self._failed.args, final=self._failed.final)
 
     async def _request(self) -> _Token:

@@ -18,7 +18,7 @@ from aiokafka.protocol.admin import DescribeGroupsRequest_v3, DescribeGroupsResp
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
-from stream.runtime.kafka.denied import DeniedError, Kind, Operation
+from stream.runtime.kafka.denied import DeniedError, Operation, ResourceKind
 from stream.runtime.kafka.topic_admin import admin_client
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ async def missing_permissions(bootstrap: str, topics: Topics, client: Mapping[st
         except NotImplementedError:
             return []
         if not await _may_join(admin, topics.group):
-            lacking.append(DeniedError(Operation.READ, Kind.GROUP, topics.group))
+            lacking.append(DeniedError(Operation.READ, ResourceKind.GROUP, topics.group))
     return [str(each) for each in lacking]
 
 
@@ -145,10 +145,10 @@ async def _lacking(admin: Any, wanted: Mapping[str, tuple[Operation, ...]]) -> l
         name = topic["topic"]
         if topic["error_code"] == TopicAuthorizationFailedError.errno:
             # It may not even see the topic, so the broker does not report what else it may do.
-            lacking.append(DeniedError(wanted[name][0], Kind.TOPIC, name))
+            lacking.append(DeniedError(wanted[name][0], ResourceKind.TOPIC, name))
         elif topic["error_code"] == _NO_ERROR:
             granted = topic["topic_authorized_operations"]
-            lacking += [DeniedError(each, Kind.TOPIC, name) for each in wanted[name] if not _may(granted, each)]
+            lacking += [DeniedError(each, ResourceKind.TOPIC, name) for each in wanted[name] if not _may(granted, each)]
     return lacking
 
 

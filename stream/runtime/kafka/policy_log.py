@@ -24,9 +24,8 @@ from aiokafka.structs import TopicPartition
 
 from stream import __version__
 from stream.deployments.log import Log, Reason, Void
-from stream.deployments.record import FIRST, encode_record, new_record
-from stream.deployments.record import Kind as DeploymentKind
-from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.deployments.record import FIRST, DeploymentKind, encode_record, new_record
+from stream.runtime.kafka.denied import Operation, ResourceKind, needing
 from stream.runtime.kafka.groupless import records_between, started
 from stream.wire.forms import NewerReleaseError
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from stream.deployments.log import Entry
-    from stream.deployments.record import Record
+    from stream.deployments.record import DeploymentRecord
     from stream.runtime.kafka.topics import Topics
     from stream.sla.policy.resolve import PolicySet
 
@@ -105,7 +104,7 @@ class PolicyLog:
             (end,) = (await consumer.end_offsets([self.partition])).values()
             return self._apply_all([record async for record in self._records(consumer, 0, end)], end)
 
-    async def append(self, record: Record) -> int:
+    async def append(self, record: DeploymentRecord) -> int:
         """Append a record, once; its offset. Whether it is valid is another question.
 
         Raises RecordError for one that is too large, and KafkaError: a timeout leaves open whether it is in the log.
@@ -139,7 +138,7 @@ class PolicyLog:
         return await self.read()
 
     async def _send(self, producer: Any, value: bytes) -> Any:
-        with needing(Operation.WRITE, Kind.TOPIC, self.topic):
+        with needing(Operation.WRITE, ResourceKind.TOPIC, self.topic):
             return await producer.send_and_wait(self.topic, value, partition=0, headers=[(_INPUT, self._input.encode())])
 
     @asynccontextmanager
@@ -157,7 +156,7 @@ class PolicyLog:
         finally:
             await producer.stop()
 
-    async def deploy(self, record: Record) -> tuple[Entry | Void, ReadLog]:
+    async def deploy(self, record: DeploymentRecord) -> tuple[Entry | Void, ReadLog]:
         """Append a record and read the log: the record as it is there, valid or void, and the whole log.
 
         Raises as ``append`` and ``read`` do.

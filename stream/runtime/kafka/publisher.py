@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
 
-from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.denied import Operation, ResourceKind, needing
 from stream.wire.decode import Rejected, Tick, decode
 from stream.wire.effect import encode_tick
 from stream.wire.incoming import Incoming
@@ -80,7 +80,7 @@ class Publisher:
 
     async def placed(self, value: bytes, key: bytes, partition: int | None = None) -> tuple[int, int]:
         """Publish an event, wait until it is acknowledged, and return its partition and offset."""
-        with needing(Operation.WRITE, Kind.TOPIC, self._topic):
+        with needing(Operation.WRITE, ResourceKind.TOPIC, self._topic):
             placed = await self._producer.send_and_wait(self._topic, value, key=key, partition=partition)
         return placed.partition, placed.offset
 
@@ -92,7 +92,7 @@ class Publisher:
     async def delivered(self) -> None:
         """Wait until all published records are acknowledged."""
         in_flight, self._in_flight = self._in_flight, []
-        with needing(Operation.WRITE, Kind.TOPIC, self._topic):
+        with needing(Operation.WRITE, ResourceKind.TOPIC, self._topic):
             for delivery in in_flight:
                 await delivery
 

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.kafka.denied import DeniedError, Kind, Operation, needing
+from stream.runtime.kafka.denied import DeniedError, Operation, ResourceKind, needing
 from stream.runtime.kafka.groupless import started
 from stream.runtime.kafka.topic_checks import ClusterTopics, TopicFacts
 from stream.runtime.kafka.topics import EFFECTS_RETENTION_MS
@@ -172,13 +172,13 @@ async def _create_one(
         if code == TopicAlreadyExistsError.errno:
             return False  # another process has created it in the meantime
         if code != _NO_ERROR:
-            with needing(Operation.CREATE, Kind.TOPIC, name):
+            with needing(Operation.CREATE, ResourceKind.TOPIC, name):
                 raise for_code(code)(f"topic {name} could not be created: {message[0] if message else ''}")
     return True
 
 
 async def _add_partitions(admin: AIOKafkaAdminClient, name: str, partitions: int) -> None:
-    with needing(Operation.ALTER, Kind.TOPIC, name):
+    with needing(Operation.ALTER, ResourceKind.TOPIC, name):
         await admin.create_partitions({name: NewPartitions(partitions)})
 
 
@@ -219,7 +219,7 @@ async def metadata(admin: AIOKafkaAdminClient, names: Sequence[str], node: int |
         if topic["error_code"] == _NO_ERROR:
             found[topic["topic"]] = [len(partition["replicas"]) for partition in topic["partitions"]]
         elif topic["error_code"] != _UNKNOWN_TOPIC:
-            with needing(Operation.DESCRIBE, Kind.TOPIC, topic["topic"]):
+            with needing(Operation.DESCRIBE, ResourceKind.TOPIC, topic["topic"]):
                 raise for_code(topic["error_code"])(f"topic {topic['topic']} cannot be described")
     return Metadata(answer["cluster_id"], found)
 
@@ -248,7 +248,7 @@ async def values_of(admin: AIOKafkaAdminClient, asked: Mapping[str, Sequence[str
     for answer in await admin.describe_configs(resources):
         for code, message, _, name, entries in answer.resources:
             if code != _NO_ERROR:
-                with needing(Operation.DESCRIBE_CONFIGS, Kind.TOPIC, name):
+                with needing(Operation.DESCRIBE_CONFIGS, ResourceKind.TOPIC, name):
                     raise for_code(code)(f"the settings of topic {name} cannot be read: {message}")
             found[name] = {entry[0]: entry[1] for entry in entries}
     return found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.denied import Operation, ResourceKind, needing
 from stream.runtime.kafka.groupless import started
 from stream.runtime.kafka.topic_admin import admin_client, metadata
 
@@ -101,7 +101,7 @@ class TopicReader:
         return None
 
     async def _fetch(self) -> list[Any]:
-        with needing(Operation.READ, Kind.TOPIC, ", ".join(self._partitions)):
+        with needing(Operation.READ, ResourceKind.TOPIC, ", ".join(self._partitions)):
             fetched = await self._consumer.getmany(timeout_ms=_WAIT_MS)
         for tp, records in fetched.items():
             self._next[tp] = records[-1].offset + 1

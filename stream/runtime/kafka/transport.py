@@ -14,7 +14,7 @@ import msgspec
 from faust.transport.drivers import aiokafka as driver
 
 from stream.runtime.kafka.consumer import FAUST_LOG, Consumer
-from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.denied import Operation, ResourceKind, needing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +49,7 @@ async def write(producer: Any, topic: str, partition: int, records: Iterable[Rec
     """As ``Producer.write``, with an aiokafka producer."""
     last = None
     for delivery, count in await submit(producer, topic, partition, records):
-        with needing(Operation.WRITE, Kind.TOPIC, topic):
+        with needing(Operation.WRITE, ResourceKind.TOPIC, topic):
             first = (await delivery).offset
         # A retried batch that the broker already had is acknowledged without its offset.
         last = first + count - 1 if first >= 0 else None

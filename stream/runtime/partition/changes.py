@@ -116,7 +116,7 @@ class Changes:
         self.cut = 0
         """Tickets that a deployment from before the history that is kept could not rejudge from its own instant on."""
         self._key: bytes | None = None
-        """Of the ticket that was looked up last: it is the next to be changed, and need not be looked up again."""
+        """Of the ticket that was read last: it is the next to be changed, and need not be read again."""
         self._found: Changed | None = None
         """That ticket, if it was changed."""
         self._shard: Final = shard

@@ -172,7 +172,7 @@ def _outputs(context: WorkerContext, shard: Shard, work: UnitOfWork) -> dict[str
 
 
 def _count(context: WorkerContext, shard: Shard, work: UnitOfWork) -> None:
-    """Effects that output recovery held back are counted too: the worker that wrote them died before it could count them."""
+    """Effects that a predecessor wrote are counted too: it died before it could count them."""
     metrics, changes, intake = context.metrics, work.changes, work.intake
     for kind, result, count in intake.events():
         metrics.event(kind, result, count)

@@ -29,7 +29,7 @@ EVENTS_SECONDS: Final = 0.2
 """But never longer."""
 SWEEP_SHARE: Final = 0.5
 """While a sweep is under way, this share of the time at most is its own if there is anything else to do."""
-_LOOK_AGAIN: Final = 0.5
+_CLOCK_INTERVAL: Final = 0.5
 """Seconds after which the clock is read anew though no deadline was due by then: somebody may have set it."""
 
 
@@ -122,14 +122,14 @@ class PartitionTask:
     def _due(self) -> tuple[bool, float]:
         """Whether a deadline has passed by the clock, and for how many seconds none will."""
         if not self.life.active or self.shard.by_event_time:
-            return False, _LOOK_AGAIN
+            return False, _CLOCK_INTERVAL
         wall = self._context.wall()
         soonest = self.shard.timers.soonest()
         self._context.metrics.woke(wall)
         if soonest is None:
-            return False, _LOOK_AGAIN
+            return False, _CLOCK_INTERVAL
         ahead = soonest - self.shard.clock(wall)
-        return ahead <= 0, min(ahead / 1e6, _LOOK_AGAIN)
+        return ahead <= 0, min(ahead / 1e6, _CLOCK_INTERVAL)
 
     def _sweep_waits(self) -> bool:
         """Whether tickets are to be woken after a deployment; begins the sweep when the clock has passed it."""

@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from stream.runtime.failpoint import failpoint
-from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.denied import Operation, ResourceKind, needing
 from stream.runtime.kafka.transport import submit
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ class Outputs:
         self._origins = behind
 
     def end_recovery(self) -> None:
-        """Forget the effects that a predecessor emitted and its tickets did not know: each has arisen again and was held back,
-        or never will."""
+        """Forget the effects that a predecessor emitted and its tickets did not know: each has arisen again and was not
+        written, or never will."""
         self.recovered = True
         # Not so its dead letters and ours: a rebalance brings input that is not committed once more.
         self._origins += self._found_origins
@@ -135,7 +135,7 @@ class Outputs:
             submitted = await submit(self._producer, topic, self._partition, records)
             deliveries += [(topic, delivery, count) for delivery, count in submitted]
         for topic, delivery, count in deliveries:
-            with needing(Operation.WRITE, Kind.TOPIC, topic):
+            with needing(Operation.WRITE, ResourceKind.TOPIC, topic):
                 written = await delivery
             self._ends[written.topic] = written.offset + count
         failpoint("in_outputs")
@@ -182,6 +182,6 @@ async def fence(clients: Clients, topics: Topics, partitions: Iterable[int]) -> 
 async def _started(clients: Clients, topics: Topics, partition: int) -> TransactionalProducer:
     transactional_id = topics.transactional_id(partition)
     producer = clients.transactional_producer(f"breachwatch-outputs-{partition}", transactional_id)
-    with needing(Operation.WRITE, Kind.TRANSACTIONAL_ID, transactional_id):
+    with needing(Operation.WRITE, ResourceKind.TRANSACTIONAL_ID, transactional_id):
         await producer.start()
     return producer

@@ -9,13 +9,13 @@ To repartition:
 2. Read the changelog: the tickets, the checkpoint and the epoch of each partition.
 3. Refuse if the partitions from before have input that is not processed, if outputs hold effects that the tickets do not know
    of, or if tickets are not where their keys belong: then something else than Kafka's rule divides them.
-4. Mark each partition in its checkpoint. From here on until 9, no worker takes a partition over.
+4. Write into the checkpoint of each partition that its tickets move. From here on until 9, no worker takes a partition over.
 5. Give the changelog and the outputs as many partitions as the input has.
 6. Workers that ran on after the change may have met events of a ticket in its new partition, without its state. Publish those
    events again: they will find the state that 7 puts there.
 7. Write each ticket that moves to its new partition.
 8. Delete it from the old one.
-9. Write the checkpoint of each partition, without the mark. Refuse if a worker has come after all.
+9. Write the checkpoint of each partition again, without that. Refuse if a worker has come after all.
 
 After a crash before 4, nothing has changed. After one between 4 and 9, the command is run again: a ticket that 7 has written is
 found in both places, with the same bytes; events that 6 has published twice are repetitions for the engine.
@@ -79,9 +79,9 @@ async def repartition(cluster: Cluster) -> Moves:
     epoch = 1 + max(each.epoch for each in found.values())
     headers = [(EPOCH, b"%d" % epoch)]
     async with AIOKafkaProducer(**cluster.client, acks="all", enable_idempotence=True, max_request_size=4_194_304) as producer:
-        marked = checkpoints({number: each.checkpoint for number, each in found.items()}, before, after)
+        moving = checkpoints({number: each.checkpoint for number, each in found.items()}, before, after)
         for number in found:  # 4
-            await write(producer, topics.changelog, number, [_checkpoint(marked[number], headers)])
+            await write(producer, topics.changelog, number, [_checkpoint(moving[number], headers)])
         await grow(cluster.bootstrap, topics, after, client=cluster.client)  # 5
         while len(await producer.partitions_for(topics.changelog)) < after:
             await producer.client.force_metadata_update()  # it knows the partitions from before
@@ -92,7 +92,7 @@ async def repartition(cluster: Cluster) -> Moves:
         for number in range(after):
             here = [(key, old) for key, (old, new) in plan.moved.items() if new == number]
             if number not in found:
-                await write(producer, topics.changelog, number, [_checkpoint(marked[number], headers)])
+                await write(producer, topics.changelog, number, [_checkpoint(moving[number], headers)])
             await write(  # 7
                 producer, topics.changelog, number, (Record(key, found[old].tickets[key], headers) for key, old in here)
             )
@@ -101,7 +101,7 @@ async def repartition(cluster: Cluster) -> Moves:
             await write(producer, topics.changelog, number, gone)
         await _refuse_workers(cluster)
         for number in range(after):  # 9
-            done = msgspec.structs.replace(marked[number], partitions=after, moving_to=0)
+            done = msgspec.structs.replace(moving[number], partitions=after, moving_to=0)
             await write(producer, topics.changelog, number, [_checkpoint(done, headers)])
     return plan
 

@@ -7,11 +7,11 @@
    stays as it is, and is read on from where the tickets stand. Otherwise it must be empty: it gets the events that the tickets
    do not have yet.
 4. Write the log of deployments, if it is empty.
-5. Mark each partition in its checkpoint. From here on until 9, no worker takes a partition over.
+5. Write into the checkpoint of each partition that it is being restored. From here on until 9, no worker takes one over.
 6. Write the tickets.
 7. Write what ``notify``, ``writeback`` and ``pull`` store, where their topics are empty.
 8. Set the group's offsets to where the tickets stand; publish the events into another input.
-9. Write the checkpoint of each partition, without the mark.
+9. Write the checkpoint of each partition again, without that.
 
 After a crash before 9, workers refuse, and so does another try: delete the changelog, create it again, and restore again. An
 input that is not that of the backup must be created again, too.
@@ -134,17 +134,17 @@ async def restore(cluster: Cluster, path: Path, planned: Plan, report: Callable[
         for number in numbers:  # 5
             await write(producer, topics.changelog, number, [_checkpoint(Checkpoint(restoring=True), 1)])
         epochs = await _write_lines(cluster, path, planned, producer, report)  # 6, 7, and the events of 8
-        stands = {}
+        restored = {}
         for number in numbers:
             checkpoint = decode_checkpoint(planned.summary.checkpoints[number], number)
             if not planned.same_input:
                 checkpoint = msgspec.structs.replace(checkpoint, input=0, outputs=dict.fromkeys(_effects(cluster), 0))
-            stands[number] = checkpoint
-        await commit(cluster, {number: stands[number].input or 0 for number in numbers})  # 8
+            restored[number] = checkpoint
+        await commit(cluster, {number: restored[number].input or 0 for number in numbers})  # 8
         if refusal := await running_workers(cluster):
             raise RestoreError(refusal)
         for number in numbers:  # 9
-            await write(producer, topics.changelog, number, [_checkpoint(stands[number], epochs[number])])
+            await write(producer, topics.changelog, number, [_checkpoint(restored[number], epochs[number])])
 
 
 async def _write_lines(

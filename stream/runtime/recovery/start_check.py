@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.denied import Operation, ResourceKind, needing
 from stream.runtime.kafka.groupless import records_between, started
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from stream.wire.forms import NewerReleaseError
@@ -55,7 +55,7 @@ async def _with_offsets(client: Mapping[str, Any], topics: Topics, partitions: C
 
 
 async def _refusals(consumer: Any, ends: Mapping[Any, int], topics: Topics, partitions: int) -> list[str]:
-    with needing(Operation.READ, Kind.TOPIC, topics.changelog):
+    with needing(Operation.READ, ResourceKind.TOPIC, topics.changelog):
         for record in await _last(consumer, ends):
             if record.key != CHECKPOINT_KEY or record.value is None:
                 continue

@@ -50,7 +50,7 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
     def restore(self, partition: int, records: Iterable[Any]) -> None:
         """Take over changelog records, in the order of their offsets. Any bytes will do: it does not look inside.
 
-        A record of an older epoch than one before it is by a worker that had been replaced: what is held instead counts.
+        A record of an older epoch than one before it is by a worker that had been replaced: the state that is stored counts.
         """
         tickets, outdated = self.of(partition), self._outdated.setdefault(partition, set())
         reached, epoch = self._offsets.get(partition, -1), self.epoch(partition)
@@ -110,7 +110,7 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
         return self._checkpoints.get(partition)
 
     def outdated(self, partition: int) -> set[bytes]:
-        """Tickets whose last record in the changelog is older than what is held: to be written again."""
+        """Tickets whose last record in the changelog is older than their state here: to be written again."""
         return self._outdated.get(partition, set())
 
     def holds(self, partition: int, tickets: Tickets) -> bool:
@@ -151,8 +151,8 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
         for tp in revoked:
             if tp.topic == changelog:
                 self._tickets.pop(tp.partition, None)
-                for held in (self._offsets, self._epochs, self._checkpoints, self._outdated):
-                    held.pop(tp.partition, None)
+                for by_partition in (self._offsets, self._epochs, self._checkpoints, self._outdated):
+                    by_partition.pop(tp.partition, None)
 
 
 def register() -> None:

@@ -17,38 +17,38 @@ class Tickets:
     """As a dict of states by record key. The garbage collector does not visit it."""
 
     def __init__(self) -> None:
-        self._held: Final[dict[bytes, bytes]] = {}
+        self._states: Final[dict[bytes, bytes]] = {}
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._states)
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._held)
+        return iter(self._states)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._held
+        return key in self._states
 
     def __getitem__(self, key: bytes) -> bytes:
-        return frames.whole(self._held[key])
+        return frames.whole(self._states[key])
 
     def __setitem__(self, key: bytes, state: bytes) -> None:
-        self._held[key] = frames.cut(state)
+        self._states[key] = frames.cut(state)
 
     def get(self, key: bytes) -> bytes | None:
         """The state of a ticket; ``None``: there is none."""
-        held = self._held.get(key)
-        return None if held is None else frames.whole(held)
+        state = self._states.get(key)
+        return None if state is None else frames.whole(state)
 
     def drop(self, key: bytes) -> None:
         """Forget a ticket, if there is one."""
-        self._held.pop(key, None)
+        self._states.pop(key, None)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Record keys and states."""
-        for key, held in self._held.items():
-            yield key, frames.whole(held)
+        for key, state in self._states.items():
+            yield key, frames.whole(state)
 
     def is_timed(self, key: bytes) -> bool:
         """Whether a ticket waits for an instant, without reading its state."""
-        held = self._held.get(key)
-        return held is not None and frames.is_timed(held)
+        state = self._states.get(key)
+        return state is not None and frames.is_timed(state)

@@ -21,13 +21,13 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from stream.sla.calendar.business_days import BusinessDays
-from stream.sla.calendar.spans import BUCKET, Spans, lay_out
+from stream.sla.calendar.open_spans import BUCKET, OpenSpans, index_spans
 from stream.sla.calendar.week import (
     CLOSED_WEEK,
     NO_HOLIDAYS,
     OPEN_WEEK,
     Content,
-    Kind,
+    StretchKind,
     Version,
     may_open,
     pieces,
@@ -52,7 +52,7 @@ class Stretch(NamedTuple):
 
     start: int
     end: int
-    kind: Kind
+    kind: StretchKind
     note: str
 
 
@@ -82,7 +82,7 @@ class Calendar:
             and not content.readings
             and newest.holidays == NO_HOLIDAYS
         )
-        self._spans: Spans = (1, 0, [], [], [], [], [])  # holds no instant: the first question fills it
+        self._spans: OpenSpans = (1, 0, [], [], [], [], [])  # holds no instant: the first question fills it
 
     @property
     def always_open(self) -> bool:
@@ -226,7 +226,7 @@ class Calendar:
         _check(start)
         _check(end)
         if self._always:
-            return [Stretch(start, end, Kind.OPEN, "")] if start < end else []
+            return [Stretch(start, end, StretchKind.OPEN, "")] if start < end else []
         found: list[Stretch] = []
         for begin, finish, offset in self.zone.segments(start, end):
             for day in range((begin + offset) // DAY, (finish + offset - 1) // DAY + 1):
@@ -239,7 +239,7 @@ class Calendar:
                     found.append(Stretch(low, high, piece.kind, piece.note))
         return found
 
-    def _around(self, instant: int) -> Spans:
+    def _around(self, instant: int) -> OpenSpans:
         if instant == _END:
             raise CalendarRangeError(f"calendars end before the year {_END_YEAR}")
         while True:
@@ -251,7 +251,7 @@ class Calendar:
     def _reach_on(self, instant: int) -> None:
         """As ``_reach``, as far as calendars go; an error once there is nowhere left to go.
 
-        Callers go on by doubling steps: a calendar that hardly ever opens is not laid out anew for every year.
+        Callers go on by doubling steps: a calendar that hardly ever opens is not indexed anew for every year.
         """
         first, last, *_ = self._spans
         if instant >= last == _END or instant < first == _FIRST:
@@ -267,22 +267,22 @@ class Calendar:
         year = min(_year(instant), _END_YEAR - 1)
         first, last, _, _, starts, shifts, totals = self._spans
         if not starts:
-            self._spans = lay_out(_midnight(year), _midnight(year + 1), self._open(year, year + 1))
+            self._spans = index_spans(_midnight(year), _midnight(year + 1), self._open(year, year + 1))
             return
         if first <= _midnight(year) < last:
             return
         known = [(start, total + shift) for start, shift, total in zip(starts[:-1], shifts[1:], totals[1:], strict=True)]
         if instant < first:
-            self._spans = lay_out(_midnight(year), last, [*self._open(year, _year(first)), *known])
+            self._spans = index_spans(_midnight(year), last, [*self._open(year, _year(first)), *known])
         else:
-            self._spans = lay_out(first, _midnight(year + 1), [*known, *self._open(_year(last), year + 1)])
+            self._spans = index_spans(first, _midnight(year + 1), [*known, *self._open(_year(last), year + 1)])
 
     def _open(self, year: int, end_year: int) -> list[tuple[int, int]]:
         spans: list[tuple[int, int]] = []
         for each in range(year, end_year):
             if may_open(self.content, each):
                 found = self.stretches(_midnight(each), _midnight(each + 1))
-                spans += [(start, end) for start, end, kind, _ in found if kind is Kind.OPEN]
+                spans += [(start, end) for start, end, kind, _ in found if kind is StretchKind.OPEN]
         return spans
 
 

@@ -29,7 +29,7 @@ _MARGIN: Final = timedelta(days=2)
 """The greatest distance by which a window leaves its date: a night, and the offset of a zone."""
 
 
-class Kind(StrEnum):
+class StretchKind(StrEnum):
     """Whether business time passes, and whether a holiday is why it does not."""
 
     OPEN = "open"
@@ -154,7 +154,7 @@ class Piece(NamedTuple):
 
     start: int
     end: int
-    kind: Kind
+    kind: StretchKind
     note: str
 
 
@@ -163,7 +163,7 @@ class _Shift(NamedTuple):
 
     opens: Windows
     breaks: Windows
-    rest: Kind
+    rest: StretchKind
     note: str
 
 
@@ -175,13 +175,15 @@ def pieces(content: Content, day: int) -> list[Piece]:
     """
     before, today = _shift(content, day - 1), _shift(content, day)
     layers = [Piece(0, DAY, today.rest, today.note)]
-    layers += [Piece(start - DAY, end - DAY, Kind.CLOSED, "break") for start, end in before.breaks]
-    layers += [Piece(start, end, Kind.CLOSED, "break") for start, end in today.breaks]
-    layers += [Piece(start - DAY, end - DAY, Kind.OPEN, before.note) for start, end in before.opens if end > DAY]
-    layers += [Piece(start, end, Kind.OPEN, today.note) for start, end in today.opens]
+    layers += [Piece(start - DAY, end - DAY, StretchKind.CLOSED, "break") for start, end in before.breaks]
+    layers += [Piece(start, end, StretchKind.CLOSED, "break") for start, end in today.breaks]
+    layers += [Piece(start - DAY, end - DAY, StretchKind.OPEN, before.note) for start, end in before.opens if end > DAY]
+    layers += [Piece(start, end, StretchKind.OPEN, today.note) for start, end in today.opens]
     midnight = day * DAY
     layers += [
-        Piece(stated.start - midnight, stated.end - midnight, Kind.OPEN if stated.open else Kind.CLOSED, stated.note)
+        Piece(
+            stated.start - midnight, stated.end - midnight, StretchKind.OPEN if stated.open else StretchKind.CLOSED, stated.note
+        )
         for stated in content.readings
         if stated.start < midnight + DAY and midnight < stated.end
     ]
@@ -268,15 +270,15 @@ def _shift(content: Content, day: int) -> _Shift:
     today = date.fromordinal(_EPOCH_DAY + day)
     for stated in reversed(content.dates):
         if stated.first <= today <= stated.last:
-            return _Shift(stated.windows, (), Kind.CLOSED, stated.note)
+            return _Shift(stated.windows, (), StretchKind.CLOSED, stated.note)
     versions = content.versions
     version = versions[bisect_right(versions, today, key=lambda version: version.since) - 1]
     holiday = version.holidays.of(today.year).get(today)
     if holiday is not None:
-        return _Shift(holiday.windows, (), Kind.HOLIDAY, holiday.name)
+        return _Shift(holiday.windows, (), StretchKind.HOLIDAY, holiday.name)
     weekday = today.weekday()
     opens, breaks = _cut(version.week[weekday], version.breaks[weekday])
-    return _Shift(opens, breaks, Kind.CLOSED, "")
+    return _Shift(opens, breaks, StretchKind.CLOSED, "")
 
 
 @lru_cache(maxsize=4096)

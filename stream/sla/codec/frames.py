@@ -1,8 +1,8 @@
 """Tickets that are alike share the bytes of their frame in the memory of a worker.
 
 A stored state is self-contained, so each one has its frame (``stream.sla.ticket.names``), a fifth of its bytes: the names of
-its policies, rows and calendars. A worker with a million open tickets has some dozens of different frames. So the table cuts a
-state: it keeps each frame once, and the rest of a state refers to it by a number. ``whole`` puts the frame back in its place,
+its policies, metrics and calendars. A worker with a million open tickets has some dozens of different frames. So the table cuts
+a state: it keeps each frame once, and the rest of a state refers to it by a number. ``whole`` puts the frame back in its place,
 which gives the very bytes that were cut. Only the process that cut a state can read it.
 
 The bytes before a frame show where it is. Where they stand for something else, other bytes are cut, and put back as well.
@@ -20,7 +20,7 @@ _SHORT: Final = 0xC4
 """In MessagePack: bytes, their length in one byte to follow."""
 _LONG: Final = 0xC5
 """The same with a length of two bytes."""
-_MARK: Final = 4
+_HEADER: Final = 4
 """Bytes before a cut state: the number of its frame and the place of it, two each."""
 _UNCUT: Final = b"\0\0\0\0"
 _FIRST: Final = 4
@@ -57,15 +57,15 @@ def cut(stored: bytes) -> bytes:
             return _UNCUT + stored
         number = _numbers[frame] = len(_frames)
         _frames.append(frame)
-    return (number << 16 | at).to_bytes(_MARK, "big") + stored[:at] + stored[end:]
+    return (number << 16 | at).to_bytes(_HEADER, "big") + stored[:at] + stored[end:]
 
 
-def whole(held: bytes) -> bytes:
+def whole(data: bytes) -> bytes:
     """The bytes that ``cut`` was given."""
-    at = (held[2] << 8 | held[3]) + _MARK
-    return held[_MARK:at] + _frames[held[0] << 8 | held[1]] + held[at:]
+    at = (data[2] << 8 | data[3]) + _HEADER
+    return data[_HEADER:at] + _frames[data[0] << 8 | data[1]] + data[at:]
 
 
-def is_timed(held: bytes) -> bool:
+def is_timed(data: bytes) -> bool:
     """Whether the ticket of a cut state waits for an instant."""
-    return len(held) > _MARK + _NEXT and held[_MARK + _NEXT] != _NIL
+    return len(data) > _HEADER + _NEXT and data[_HEADER + _NEXT] != _NIL

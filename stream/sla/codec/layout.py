@@ -23,7 +23,16 @@ from stream.sla.events import as_one_text
 from stream.sla.ticket.commitment_state import CANCELLED, NOT_ADJUSTED, Adjustment, CommitmentState
 from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.history import History, Value
-from stream.sla.ticket.names import CommitmentKey, LadderKey, Names, pack_keys, pack_names, promised, unpack_keys, unpack_names
+from stream.sla.ticket.names import (
+    CommitmentKey,
+    LadderKey,
+    Names,
+    pack_keys,
+    pack_names,
+    target_keys,
+    unpack_keys,
+    unpack_names,
+)
 from stream.sla.ticket.settling import Settling
 from stream.sla.ticket.state import OpenCommitment, State, Summary, Ticket, commitment_status, has_ended, is_unmatched
 from stream.sla.ticket.stopwatch import Stopwatch, StoredTotals, Stretches, Totals
@@ -96,7 +105,7 @@ def encode(state: State) -> bytes:
 
 
 def decode(data: bytes) -> State:
-    """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
+    """``data`` with its version. Raises msgspec.DecodeError and IndexError."""
     unconfirmed: dict[str, tuple[int, ProvisionalReason]] = {}
     if data[:1] == UNCONFIRMED:
         head_part, rest, unconfirmed = _read_more(data[1:])
@@ -115,18 +124,18 @@ def decode(data: bytes) -> State:
 
 
 def peek(data: bytes) -> Summary:
-    """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
+    """``data`` with its version. Raises msgspec.DecodeError and IndexError."""
     head_part = _peek_more(data[1:])[0] if data[:1] == UNCONFIRMED else _peek(data[1:])[0]
     soonest, newest, ended_by, started, packed, values, parts = head_part
     names = unpack_names(packed)
     start, keys, numbers, dues, _ = _peek_at_parts(parts)
     verdicts = len(numbers) - len(dues)
     open_: list[OpenCommitment] = []
-    standing = 0
-    for name, policy, number, watch in promised(keys):
+    with_target = 0
+    for name, policy, number, watch in target_keys(keys):
         verdict = numbers[verdicts + number]
         if verdict != CANCELLED:
-            standing += 1
+            with_target += 1
         going = commitment_status(True, verdict, numbers[2 * watch])
         if going:
             if not open_:
@@ -135,7 +144,7 @@ def peek(data: bytes) -> Summary:
             began = start + numbers[2 * watch + 1]
             open_.append(OpenCommitment(name, policy, priority, team, customer, going, dues[number], began))
     ended = has_ended(soonest, ended_by, _value("status", names, values)) or not (started or soonest is not None or open_)
-    unmatched = is_unmatched(standing, ended_by, _value("status", names, values))
+    unmatched = is_unmatched(with_target, ended_by, _value("status", names, values))
     return Summary(
         None if soonest is None else soonest + 1, newest if ended else None, open_, unmatched, ended and ended_by == "deleted"
     )
@@ -260,7 +269,7 @@ def _add_rare(commitments: list[CommitmentState], warned: dict[int, tuple[str, .
 
 def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
     soonest, newest, ended_by, started, names, values, parts = head_part
-    last, id_, held, ended_at, partial, last_timer_at, deployment, whole_at = tail
+    last, id_, parties, ended_at, partial, last_timer_at, deployment, whole_at = tail
     start, keys, numbers, dues, (more, stretches, nexts, warned, rare, stored, totals) = _read_parts(parts)
     metrics, keyed_commitments, keyed_ladders = unpack_keys(keys)
     watches: dict[str, Stopwatch] = {}
@@ -289,15 +298,15 @@ def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
     fields = dict(zip(unpack_names(names), values))  # noqa: B905  the keyword takes half as long as the rest
     place: Place | None = None
     if last is not None and newest is not None:
-        precedence, seq, its_id, its = last
-        place = (newest, precedence, seq, its_id, source if its is None else its)
+        precedence, seq, event_id, event_source = last
+        place = (newest, precedence, seq, event_id, source if event_source is None else event_source)
     ticket = Ticket(
         id_,
         fields,
         watches,
         commitments,
         escalations,
-        held,
+        parties,
         started,
         partial,
         ended_by,

@@ -80,15 +80,15 @@ def explain_state(policies: PolicySet | Deployments, state: State, until: int | 
 
 
 def _with_unconfirmed(explanation: Explanation, unconfirmed: dict[str, Unconfirmed]) -> Explanation:
-    """With the marks of what is not confirmed yet."""
+    """With what is not confirmed yet as provisional."""
 
-    def marked(moment: Moment) -> Moment:
+    def provisional(moment: Moment) -> Moment:
         known = None if moment.expected else unconfirmed.get(moment.effect)
         return moment if known is None else msgspec.structs.replace(moment, provisional=known[1])
 
     deadlines = tuple(
         [
-            msgspec.structs.replace(one, moments=tuple([marked(moment) for moment in one.moments]))
+            msgspec.structs.replace(one, moments=tuple([provisional(moment) for moment in one.moments]))
             for one in explanation.deadlines
         ]
     )
@@ -105,37 +105,38 @@ def _explain(
     if until is None:
         until = events[-1].at if events else known_since or 0
     consumed = [event for event in events if event.at <= until]
-    record = Recorder(timeline, start, consumed)
+    recorder = Recorder(timeline, start, consumed)
     for event in consumed:
-        record.apply(event)
-    record.pass_time(until)
-    record.look_ahead()
+        recorder.apply(event)
+    recorder.pass_time(until)
+    recorder.add_expected()
     commitments = sorted(
-        record.commitment_traces.values(),
-        key=lambda commitment_traces: (
-            _place(record.commitment_traces, commitment_traces.name),
-            commitment_traces.cycle_trace.watch.began,
+        recorder.commitment_traces.values(),
+        key=lambda commitment_trace: (
+            _place(recorder.commitment_traces, commitment_trace.name),
+            commitment_trace.cycle_trace.watch.began,
         ),
     )
     ladders = sorted(
-        record.ladder_traces.values(), key=lambda high: (_place(record.ladder_traces, high.name), high.cycle_trace.watch.began)
+        recorder.ladder_traces.values(),
+        key=lambda trace: (_place(recorder.ladder_traces, trace.name), trace.cycle_trace.watch.began),
     )
     return Explanation(
         ticket=start.id,
         until=until,
-        partial=record.ticket.partial,
+        partial=recorder.ticket.partial,
         known_since=known_since,
         events=len(consumed),
         later=len(events) - len(consumed),
-        waiting=waiting(record.ticket, record.policies),
-        without_deadline=without_deadline(record.ticket, record.policies),
+        waiting=waiting(recorder.ticket, recorder.policies),
+        without_deadline=without_deadline(recorder.ticket, recorder.policies),
         deadlines=(
-            *(_commitment(commitment_traces, until) for commitment_traces in commitments),
+            *(_commitment(commitment_trace, until) for commitment_trace in commitments),
             *(
-                _level(ladder_traces, level, until)
-                for ladder_traces in ladders
-                for level in ladder_traces.resolved_ladder.ladder.levels
-                if level.name in ladder_traces.level_targets or level.name in ladder_traces.escalation_state.raised
+                _level(ladder_trace, level, until)
+                for ladder_trace in ladders
+                for level in ladder_trace.resolved_ladder.ladder.levels
+                if level.name in ladder_trace.level_targets or level.name in ladder_trace.escalation_state.raised
             ),
         ),
     )
@@ -145,24 +146,24 @@ def _place(found: Iterable[tuple[str, str, int]], name: str) -> int:
     return [key[0] for key in found].index(name)
 
 
-def _commitment(commitment_traces: CommitmentTrace, until: int) -> Deadline:
+def _commitment(commitment_trace: CommitmentTrace, until: int) -> Deadline:
     commitment_state, watch, calendar, clock = (
-        commitment_traces.commitment_state,
-        commitment_traces.cycle_trace.watch,
-        commitment_traces.calendar,
-        commitment_traces.commitment_state.clock,
+        commitment_trace.commitment_state,
+        commitment_trace.cycle_trace.watch,
+        commitment_trace.calendar,
+        commitment_trace.commitment_state.clock,
     )
-    upto = commitment_traces.closed if commitment_traces.closed is not None else until
-    if commitment_traces.closed is None and commitment_traces.verdict is Outcome.PENDING and commitment_state.due is not None:
+    upto = commitment_trace.closed if commitment_trace.closed is not None else until
+    if commitment_trace.closed is None and commitment_trace.verdict is Outcome.PENDING and commitment_state.due is not None:
         upto = max(upto, commitment_state.due)
-    moments = tuple(moment for moment in commitment_traces.moments if not moment.expected or moment.at <= upto)
+    moments = tuple(moment for moment in commitment_trace.moments if not moment.expected or moment.at <= upto)
     terms, adjusted, allowance = commitment_state.terms, commitment_state.adjusted, commitment_state.allowance
-    why = _why(commitment_state.due, moments) | commitment_traces.cycle_trace.why
+    why = _why(commitment_state.due, moments) | commitment_trace.cycle_trace.why
     made_of = spans(
         watch, clock, calendar, Cuts(upto, until, why), adjusted.elapsed_at_reset, placement=commitment_state.placement(watch)
     )
     return Deadline(
-        commitment=commitment_traces.name,
+        commitment=commitment_trace.name,
         metric=terms.metric,
         cycle=commitment_state.cycle,
         policy=terms.policy,
@@ -171,19 +172,19 @@ def _commitment(commitment_traces: CommitmentTrace, until: int) -> Deadline:
         timezone=calendar.timezone,
         calendar_versions=content_versions(calendar, watch.began, upto),
         clock=clock,
-        target=None if commitment_state.promised is None else commitment_state.promised - adjusted.extension,
-        delay=commitment_traces.delay if terms.target is not None else "",
+        target=None if commitment_state.extended_target is None else commitment_state.extended_target - adjusted.extension,
+        delay=commitment_trace.delay if terms.target is not None else "",
         extension=adjusted.extension,
         due_after=None if allowance is None else allowance - adjusted.elapsed_at_reset,
         began=watch.began,
-        ended=commitment_traces.closed,
+        ended=commitment_trace.closed,
         due=commitment_state.due,
-        never=_is_never_due(commitment_traces),
-        verdict=commitment_traces.verdict,
-        reason=commitment_traces.reason,
+        never=_is_never_due(commitment_trace),
+        verdict=commitment_trace.verdict,
+        reason=commitment_trace.reason,
         elapsed=_counted(made_of),
         paused=commitment_state.paused_for(watch, calendar, min(upto, until)) - adjusted.paused_at_reset,
-        terms=commitment_traces.terms,
+        terms=commitment_trace.terms,
         spans=tuple(made_of),
         moments=moments,
     )
@@ -195,31 +196,31 @@ def _is_never_due(trace: CommitmentTrace) -> bool:
     return running and trace.verdict is Outcome.PENDING and state.terms.target is not None and state.due is None
 
 
-def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
-    escalation_state, watch = ladder_traces.escalation_state, ladder_traces.cycle_trace.watch
-    aim = ladder_traces.level_targets.get(level.name)
-    resolved_ladder = ladder_traces.resolved_ladder if aim is None else aim.resolved_ladder
-    clock = Clock.BUSINESS if aim is None else aim.clock
-    raised = _raised(ladder_traces, level.name)
-    stands = raised_level(ladder_traces, level)
-    verdict, ended, due = _outcome(ladder_traces, level, raised)
+def _level(ladder_trace: LadderTrace, level: Level, until: int) -> Deadline:
+    escalation_state, watch = ladder_trace.escalation_state, ladder_trace.cycle_trace.watch
+    level_target = ladder_trace.level_targets.get(level.name)
+    resolved_ladder = ladder_trace.resolved_ladder if level_target is None else level_target.resolved_ladder
+    clock = Clock.BUSINESS if level_target is None else level_target.clock
+    raised = _raised(ladder_trace, level.name)
+    status = raised_level(ladder_trace, level)
+    verdict, ended, due = _outcome(ladder_trace, level, raised)
     upto = ended if ended is not None else until if due is None else max(until, due)
-    moments = tuple(m for m in ladder_traces.moments if m.level == level.name and (not m.expected or m.at <= upto))
-    why = _why(due, moments) | ladder_traces.cycle_trace.why
-    placement = None if aim is None else aim.placement
+    moments = tuple(m for m in ladder_trace.moments if m.level == level.name and (not m.expected or m.at <= upto))
+    why = _why(due, moments) | ladder_trace.cycle_trace.why
+    placement = None if level_target is None else level_target.placement
     made_of = spans(watch, clock, resolved_ladder.calendar, Cuts(upto, until, why), placement=placement)
-    target = None if aim is None else aim.micros
+    target = None if level_target is None else level_target.micros
     return Deadline(
         commitment=resolved_ladder.ladder.commitment,
-        ladder=ladder_traces.name,
+        ladder=ladder_trace.name,
         escalation_kind=resolved_ladder.ladder.kind,
         level=level.name,
-        threshold="" if aim is None else aim.threshold.text,
-        notify=stands.notify,
+        threshold="" if level_target is None else level_target.threshold.text,
+        notify=status.notify,
         owner=resolved_ladder.ladder.owner,
-        acknowledged=stands.acknowledged,
-        released=stands.released,
-        monitored_until=stands.monitored_until,
+        acknowledged=status.acknowledged,
+        released=status.released,
+        monitored_until=status.monitored_until,
         metric=escalation_state.terms.metric,
         cycle=escalation_state.cycle,
         policy=resolved_ladder.policy.name,
@@ -242,35 +243,33 @@ def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
     )
 
 
-def _raised(ladder_traces: LadderTrace, level: str) -> Moment | None:
+def _raised(ladder_trace: LadderTrace, level: str) -> Moment | None:
     """The last time a level was raised, or the first it is expected to be."""
-    found = [moment for moment in ladder_traces.moments if moment.kind is Kind.RAISED and moment.level == level]
+    found = [moment for moment in ladder_trace.moments if moment.kind is Kind.RAISED and moment.level == level]
     emitted = [moment for moment in found if not moment.expected]
     return (
         emitted[-1]
-        if emitted and level in ladder_traces.escalation_state.raised
+        if emitted and level in ladder_trace.escalation_state.raised
         else next((m for m in found if m.expected), None)
     )
 
 
-def _outcome(ladder_traces: LadderTrace, level: Level, raised: Moment | None) -> tuple[Outcome, int | None, int | None]:
+def _outcome(ladder_trace: LadderTrace, level: Level, raised: Moment | None) -> tuple[Outcome, int | None, int | None]:
     """The status of a level, the end of its wait, and the instant of its threshold."""
-    escalation_state: EscalationState = ladder_traces.escalation_state
+    escalation_state: EscalationState = ladder_trace.escalation_state
     if level.name in escalation_state.raised:
         at = None if raised is None else raised.at  # unknown when it was raised before the history that is kept
-        return Outcome.RAISED, ladder_traces.cycle_trace.watch.began if at is None else at, at
-    if escalation_state.reached(level, ladder_traces.resolved_ladder):
-        levels = [each.name for each in ladder_traces.resolved_ladder.ladder.levels]
-        higher = [
-            _raised(ladder_traces, name) for name in levels[levels.index(level.name) :] if name in escalation_state.raised
-        ]
+        return Outcome.RAISED, ladder_trace.cycle_trace.watch.began if at is None else at, at
+    if escalation_state.reached(level, ladder_trace.resolved_ladder):
+        levels = [each.name for each in ladder_trace.resolved_ladder.ladder.levels]
+        higher = [_raised(ladder_trace, name) for name in levels[levels.index(level.name) :] if name in escalation_state.raised]
         return (
             Outcome.PASSED_OVER,
-            min((m.at for m in higher if m is not None), default=ladder_traces.cycle_trace.watch.began),
+            min((m.at for m in higher if m is not None), default=ladder_trace.cycle_trace.watch.began),
             None,
         )
-    if ladder_traces.closed is not None:
-        return Outcome.NOT_RAISED, ladder_traces.closed, None
+    if ladder_trace.closed is not None:
+        return Outcome.NOT_RAISED, ladder_trace.closed, None
     return Outcome.PENDING, None, None if raised is None else raised.at
 
 

@@ -163,7 +163,7 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     monitored_until: int | None = None
     """A raised level's: the ticket is solved, and watched for a recurrence until then."""
     metric: str
-    """The metric row whose stopwatch counts."""
+    """The metric whose stopwatch counts."""
     cycle: int
     policy: str
     policy_version: int
@@ -173,7 +173,7 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The versions of the calendar that the spans lie in: the date since when, ``first`` for the one without."""
     clock: Clock
     target: int | None
-    """Without extensions; ``None``: nothing is promised, or (a level) the mark is measured from another deadline's instant."""
+    """Without extensions; ``None``: there is none, or (a level) the threshold is measured from another deadline's instant."""
     delay: str = ""
     """The target as the policy writes it, where it ends on a business day: ``+1 business day at 16:00``."""
     extension: int = 0

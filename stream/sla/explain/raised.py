@@ -35,13 +35,13 @@ class Raised(NamedTuple):
     monitored_until: int | None = None
 
 
-def raised(ladder_traces: LadderTrace, level: Level) -> Raised:
+def raised(ladder_trace: LadderTrace, level: Level) -> Raised:
     """The status of a level of a ladder in a cycle."""
-    state = ladder_traces.escalation_state
+    state = ladder_trace.escalation_state
     if level.name not in state.raised and state.phase != ACKNOWLEDGED:
         return Raised(level.notify)
     notify, acknowledged, released = level.notify, None, None
-    for moment in ladder_traces.moments:
+    for moment in ladder_trace.moments:
         if moment.expected:
             break
         if moment.kind is Kind.RECURRED or _raises(moment, level):

@@ -1,4 +1,4 @@
-"""Watches the engine fold a ticket, and writes down what every event and every instant changed.
+"""Applies the events of a ticket one by one, and records what every event and every instant changed.
 
 Nothing is decided here. The events go through ``Transition`` one by one, and between them each instant at which time alone
 makes something true; what ``Transition`` leaves behind after each is compared with what was before.
@@ -51,7 +51,7 @@ class Recorder:
     consumed."""
 
     def __init__(self, timeline: Timeline, start: Ticket, events: list[Event]) -> None:
-        """``events``: those that are to be applied, for rows that a deployment builds from them."""
+        """``events``: those that are to be applied, for metrics that a deployment builds from them."""
         self.timeline = timeline
         self.ticket = start
         self._whole = start.last is None
@@ -65,9 +65,9 @@ class Recorder:
         self._see(Ticket(start.id), start, start.last[0] if start.last else 0)
         # What had ended before the history, at an instant nobody knows any more, cannot be explained.
         self.commitment_traces = {
-            key: commitment_traces
-            for key, commitment_traces in self.commitment_traces.items()
-            if commitment_traces.closed is None or not commitment_traces.cycle_trace.watch.on
+            key: commitment_trace
+            for key, commitment_trace in self.commitment_traces.items()
+            if commitment_trace.closed is None or not commitment_trace.cycle_trace.watch.on
         }
         ended: list[CommitmentTrace | LadderTrace] = [*self.commitment_traces.values(), *self.ladder_traces.values()]
         for part in ended:
@@ -108,7 +108,7 @@ class Recorder:
             transition = Transition(self.timeline, before.copy(), at_, self._past)
             transition.meet(at_)
             self.ticket = transition.ticket
-            self._follow_rows(before, deployment)
+            self._follow_metrics(before, deployment)
             self._note(before, transition.emitter.effects, Why(deployment_cause(deployment.number), DEPLOYED), at_)
 
     def _following(self) -> Deployment | None:
@@ -117,23 +117,23 @@ class Recorder:
     def _past(self, at: int) -> list[Event] | None:
         return [event for event in self._events if event.at < at] if self._whole else None
 
-    def _follow_rows(self, before: Ticket, deployment: Deployment) -> None:
-        """A commitment or ladder that continues under another name, or on another row, stays the same in its cycle."""
+    def _follow_metrics(self, before: Ticket, deployment: Deployment) -> None:
+        """A commitment or ladder that continues under another name, or on another metric, stays the same in its cycle."""
         change = deployment.change
         if change is None:
             return
         former = self.timeline.known[before.deployment].former
-        for row, old_row in change.continued.items():
-            watch = self.ticket.watches.get(row)
-            if watch is not None and (trace := self._cycle_traces.get((old_row, watch.cycle))) is not None:
-                self._cycle_traces[row, watch.cycle] = CycleTrace(watch, dict(trace.why))
+        for metric, old_metric in change.continued.items():
+            watch = self.ticket.watches.get(metric)
+            if watch is not None and (trace := self._cycle_traces.get((old_metric, watch.cycle))) is not None:
+                self._cycle_traces[metric, watch.cycle] = CycleTrace(watch, dict(trace.why))
         commitments, escalations = self.ticket.commitments, self.ticket.escalations
         for name, old in before.commitments.items():
             new = change.commitment(change.policy(former.policy(old.terms.policy)), name)
             self._follow(self.commitment_traces, (name, new), (old, commitments.get(new)), deployment)
-        for name, high in before.escalations.items():
-            new = change.ladder(change.policy(former.policy(high.terms.policy)), name)
-            self._follow(self.ladder_traces, (name, new), (high, escalations.get(new)), deployment)
+        for name, former_state in before.escalations.items():
+            new = change.ladder(change.policy(former.policy(former_state.terms.policy)), name)
+            self._follow(self.ladder_traces, (name, new), (former_state, escalations.get(new)), deployment)
 
     def _follow(
         self, traces: dict[Key, Trace], names: tuple[str, str], states: tuple[T, T | None], deployment: Deployment
@@ -145,9 +145,9 @@ class Recorder:
         trace = traces.pop(key_of(name, old), None)
         if trace is None:
             return
-        row = after.terms.metric
-        if change.continued.get(row, row) == old.terms.metric:
-            trace.name, trace.cycle_trace = new, self._cycle_traces.get((row, after.cycle), trace.cycle_trace)
+        metric = after.terms.metric
+        if change.continued.get(metric, metric) == old.terms.metric:
+            trace.name, trace.cycle_trace = new, self._cycle_traces.get((metric, after.cycle), trace.cycle_trace)
             traces[key_of(new, after)] = trace
         else:
             traces[key_of(name, old)] = trace
@@ -164,7 +164,7 @@ class Recorder:
             self.ticket = transition.ticket
             self._note(before, transition.emitter.effects, Why(TIMER, ""), instant)
 
-    def look_ahead(self) -> None:
+    def add_expected(self) -> None:
         """Add what becomes true if nothing else happens. No event may follow."""
         transition = Transition(self.timeline, self.ticket.copy(), 0)
         transition.time(_FOREVER)
@@ -189,9 +189,9 @@ class Recorder:
             if commitment_state is not old or key in self.commitment_traces:
                 self._see_commitment(name, commitment_state, after, at)
         for name, escalation_state in after.escalations.items():
-            key, high = key_of(name, escalation_state), before.escalations.get(name)
-            if high is not None and key_of(name, high) != key and (gone := self.ladder_traces.get(key_of(name, high))):
-                gone.leave(at)
+            key, former = key_of(name, escalation_state), before.escalations.get(name)
+            if former is not None and key_of(name, former) != key and (other := self.ladder_traces.get(key_of(name, former))):
+                other.leave(at)
             self._see_escalation(name, escalation_state, after, at)
 
     def _see_commitment(self, name: str, commitment_state: CommitmentState, after: Ticket, at: int) -> None:
@@ -200,56 +200,56 @@ class Recorder:
         if cycle_trace is None:  # it ended before the history that is kept
             return
         watch = after.watches[terms.metric]
-        commitment_traces = self.commitment_traces.get(key)
-        if commitment_traces is None:
+        commitment_trace = self.commitment_traces.get(key)
+        if commitment_trace is None:
             triggers = self.policies.triggers.get(terms.metric)
             timer = triggers is not None and triggers.metric.timer
-            commitment_traces = self.commitment_traces[key] = CommitmentTrace(
+            commitment_trace = self.commitment_traces[key] = CommitmentTrace(
                 name, commitment_state, self._calendar(commitment_state), timer, cycle_trace
             )
-        commitment_traces.commitment_state = commitment_state
+        commitment_trace.commitment_state = commitment_state
         on = watch.on and watch.cycle == commitment_state.cycle
         resolved = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).commitments.get(name)
-        if resolved is not None and commitment_traces.closed is None:
-            commitment_traces.terms = terms_of(resolved)
+        if resolved is not None and commitment_trace.closed is None:
+            commitment_trace.terms = terms_of(resolved)
         if not on or commitment_state.verdict not in _OPEN:
-            commitment_traces.closed = at if commitment_traces.closed is None else commitment_traces.closed
+            commitment_trace.closed = at if commitment_trace.closed is None else commitment_trace.closed
         else:
-            commitment_traces.closed = None
+            commitment_trace.closed = None
             if resolved is not None and commitment_state.verdict == Verdict.PENDING:
                 target = resolved.target
-                commitment_traces.delay = target.text if target is not None and target.delay is not None else ""
+                commitment_trace.delay = target.text if target is not None and target.delay is not None else ""
             # A target keeps the calendar it was set on. Where there is none, time is measured by the present plan.
             if terms.target is None and resolved is not None:
-                commitment_traces.calendar = resolved.calendar
+                commitment_trace.calendar = resolved.calendar
         if terms.target is not None:
-            commitment_traces.calendar = self._calendar(commitment_state)
-        commitment_traces.verdict = _WORDS[Verdict(commitment_state.verdict)]
-        if commitment_traces.timer and commitment_traces.verdict is Outcome.BREACHED:
-            commitment_traces.verdict = Outcome.ELAPSED
-        if commitment_traces.verdict is Outcome.PENDING:
-            commitment_traces.reason = None
+            commitment_trace.calendar = self._calendar(commitment_state)
+        commitment_trace.verdict = _WORDS[Verdict(commitment_state.verdict)]
+        if commitment_trace.timer and commitment_trace.verdict is Outcome.BREACHED:
+            commitment_trace.verdict = Outcome.ELAPSED
+        if commitment_trace.verdict is Outcome.PENDING:
+            commitment_trace.reason = None
 
     def _see_escalation(self, name: str, escalation_state: EscalationState, after: Ticket, at: int) -> None:
         key, watch = key_of(name, escalation_state), after.watches[escalation_state.terms.metric]
         resolved_ladder = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).ladders.get(name)
-        ladder_traces = self.ladder_traces.get(key)
-        if ladder_traces is None:
+        ladder_trace = self.ladder_traces.get(key)
+        if ladder_trace is None:
             cycle_trace = self._cycle_traces.get((escalation_state.terms.metric, escalation_state.cycle))
             if resolved_ladder is None or cycle_trace is None:
                 return
-            ladder_traces = self.ladder_traces[key] = LadderTrace(name, escalation_state, resolved_ladder, cycle_trace)
-        ladder_traces.escalation_state = escalation_state
+            ladder_trace = self.ladder_traces[key] = LadderTrace(name, escalation_state, resolved_ladder, cycle_trace)
+        ladder_trace.escalation_state = escalation_state
         if resolved_ladder is None or not watch.on or watch.cycle != escalation_state.cycle:
-            ladder_traces.closed = at if ladder_traces.closed is None else ladder_traces.closed
+            ladder_trace.closed = at if ladder_trace.closed is None else ladder_trace.closed
             return
-        ladder_traces.closed, ladder_traces.resolved_ladder = None, resolved_ladder
-        kept = {level: aim for level, aim in ladder_traces.level_targets.items() if level in escalation_state.raised}
+        ladder_trace.closed, ladder_trace.resolved_ladder = None, resolved_ladder
+        kept = {level: target for level, target in ladder_trace.level_targets.items() if level in escalation_state.raised}
         commitment_state = after.commitments.get(resolved_ladder.ladder.commitment)
         for level, threshold in resolved_ladder.levels:
             if level.name not in escalation_state.raised:
                 kept[level.name] = LevelTarget.of(threshold, resolved_ladder, watch, commitment_state)
-        ladder_traces.level_targets = kept
+        ladder_trace.level_targets = kept
 
     def _add_moments(
         self, before: Ticket, effects: list[Effect], why: Why, event: Event | None = None, *, expected: bool = False
@@ -263,20 +263,21 @@ class Recorder:
             if effect.kind in (Kind.STARTED, Kind.RETARGETED):
                 anew.add(effect.commitment)
             if effect.ladder:
-                high = _whose(effect, before.escalations.get(effect.ladder), after.escalations.get(effect.ladder))
-                if high is not None and (ladder_traces := self.ladder_traces.get(key_of(effect.ladder, high))):
-                    ladder_traces.moments.append(moment)
+                escalation_state = _whose(effect, before.escalations.get(effect.ladder), after.escalations.get(effect.ladder))
+                trace = None if escalation_state is None else self.ladder_traces.get(key_of(effect.ladder, escalation_state))
+                if trace is not None:
+                    trace.moments.append(moment)
             parts = before.commitments.get(effect.commitment), after.commitments.get(effect.commitment)
             commitment_state = _whose(effect, *(parts[::-1] if effect.commitment in anew else parts))
             if (
                 commitment_state is None
-                or (commitment_traces := self.commitment_traces.get(key_of(effect.commitment, commitment_state))) is None
+                or (commitment_trace := self.commitment_traces.get(key_of(effect.commitment, commitment_state))) is None
             ):
                 continue
-            commitment_traces.moments.append(moment)
+            commitment_trace.moments.append(moment)
             if KINDS[effect.kind].decides and not expected:
-                commitment_traces.reason = effect.reason
-                commitment_traces.verdict = Outcome(effect.kind.partition(".")[2])
+                commitment_trace.reason = effect.reason
+                commitment_trace.verdict = Outcome(effect.kind.partition(".")[2])
 
 
 def _whose(effect: Effect, *parts: T | None) -> T | None:

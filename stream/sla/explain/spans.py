@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from stream.sla.calendar.duration import Clock
-from stream.sla.calendar.week import Kind
+from stream.sla.calendar.week import StretchKind
 from stream.sla.calendar.zone import DAY, EPOCH
 from stream.sla.explain.explanation import CALENDAR, Span, SpanKind
 from stream.sla.ticket.stopwatch import HALTED, PAUSED, RUNNING, STOPPED
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stream.sla.ticket.stopwatch import Placement, Stopwatch
 
 _KIND_OF_PHASE = {RUNNING: SpanKind.RUNNING, PAUSED: SpanKind.PAUSED, STOPPED: SpanKind.SOLVED, HALTED: SpanKind.ENDED}
-_KINDS = {Kind.OPEN: SpanKind.RUNNING, Kind.CLOSED: SpanKind.CLOSED, Kind.HOLIDAY: SpanKind.HOLIDAY}
+_KINDS = {StretchKind.OPEN: SpanKind.RUNNING, StretchKind.CLOSED: SpanKind.CLOSED, StretchKind.HOLIDAY: SpanKind.HOLIDAY}
 
 
 class Why(NamedTuple):
@@ -110,7 +110,7 @@ def _split(low: int, high: int, kind: SpanKind, measure: _Measure, moved: int) -
                 start=start,
                 end=end,
                 kind=_KINDS[open_or_closed],
-                counted=end - start if open_or_closed is Kind.OPEN else 0,
+                counted=end - start if open_or_closed is StretchKind.OPEN else 0,
                 note=note,
                 # An event can fall on the very instant of an opening: then it is the event that is named.
                 cause=why.cause,

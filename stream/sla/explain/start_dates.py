@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 
 def waiting(ticket: Ticket, policies: PolicySet) -> tuple[Waiting, ...]:
-    """The clocks of a ticket that something is promised on, that start at a date and have never started."""
-    promised = policies.resolved_policy(ticket.fields, policies.epoch(ticket.last[0])) if ticket.last is not None else None
-    if promised is None or not ticket.started or ticket.ended_by:
+    """The clocks of a ticket that a commitment or a ladder uses, that start at a date and have never started."""
+    resolved = policies.resolved_policy(ticket.fields, policies.epoch(ticket.last[0])) if ticket.last is not None else None
+    if resolved is None or not ticket.started or ticket.ended_by:
         return ()
     soon = starting(ticket, policies)
     found = []
-    for row in policies.dated:
-        if row in ticket.watches or not (row in promised.commitments_on or row in promised.ladders_on):
+    for name in policies.dated:
+        if name in ticket.watches or not (name in resolved.commitments_on or name in resolved.ladders_on):
             continue
-        triggers = policies.triggers[row]
+        triggers = policies.triggers[name]
         metric = triggers.metric
         found.append(
             Waiting(
-                metric=base_name(row),
+                metric=base_name(name),
                 field=metric.starts_at,
                 zone=(metric.zone or UTC_ZONE).name,
-                starts=date_of(triggers, None, ticket.fields) if row in soon else None,
+                starts=date_of(triggers, None, ticket.fields) if name in soon else None,
                 problem=date_problem(metric, ticket.fields),
             )
         )

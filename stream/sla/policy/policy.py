@@ -86,7 +86,7 @@ class AtDeadline(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """One promise of a policy: a metric and, by fields, its target and warnings."""
+    """A metric and, by fields, its target and warnings."""
 
     name: str
     metric: Metric

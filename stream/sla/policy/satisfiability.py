@@ -40,7 +40,7 @@ LIMIT: Final = 50_000
 
 
 class TooManyError(Exception):
-    """There are too many worlds to look at."""
+    """There are too many worlds to try."""
 
 
 def possible(condition: Condition) -> bool:
@@ -50,13 +50,13 @@ def possible(condition: Condition) -> bool:
     passing = tuple(part for part in parts if momentary(part))
     test = compile_condition(All(passing))
     events = _events(condition) if passing else [NO_EVENT]
-    looked_at = 0
+    tried = 0
     try:
         for fields in tickets([condition], lasting):
-            looked_at += len(events)
+            tried += len(events)
             if any(_can_be(event, fields) and test.holds(event, fields) for event in events):
                 return True
-            if looked_at > LIMIT:
+            if tried > LIMIT:
                 return True
     except TooManyError:
         return True

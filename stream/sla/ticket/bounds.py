@@ -28,7 +28,8 @@ from stream.sla.events import TICKET_FIELDS
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.ticket.history import Fields, Value
+    from stream.sla.policy.conditions import Fields
+    from stream.sla.ticket.history import Value
 
 NAMED: Final = frozenset(TICKET_FIELDS)
 """The fields that the contract names. They are kept unless the operator names others."""

@@ -133,7 +133,7 @@ class CommitmentState:
         self.next: int | None = next
         """The next instant at which something becomes true, if no event comes first."""
         self.warned: tuple[str, ...] = warned
-        """The warnings that were sent, as the policy writes their marks."""
+        """The warnings that were sent, as the policy writes their thresholds."""
         self.adjustment: Adjustment | None = adjustment
         """``None``: nothing is adjusted."""
 
@@ -171,9 +171,8 @@ class CommitmentState:
         return self.terms.clock
 
     @property
-    def promised(self) -> int | None:
-        """Target and extension together, microseconds on ``clock``; ``None``: nothing is promised, or for a business day that
-        does not come."""
+    def extended_target(self) -> int | None:
+        """Target and extension together, microseconds on ``clock``. ``None``: there is none, or its day never comes."""
         target, adjustment = self.terms.target, self.adjustment
         if target is None or adjustment is None:
             return target
@@ -191,10 +190,10 @@ class CommitmentState:
 
     def share(self, per_mille: int) -> int | None:
         """The reading of the stopwatch at which so much of target and extension is used up."""
-        promised, adjustment = self.promised, self.adjustment
-        if promised is None:
+        target, adjustment = self.extended_target, self.adjustment
+        if target is None:
             return None
-        return promised * per_mille // 1000 + (0 if adjustment is None else adjustment.rebase_used)
+        return target * per_mille // 1000 + (0 if adjustment is None else adjustment.rebase_used)
 
     def elapsed(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
         """Microseconds used by the cycle up to ``at``, as the target counts them."""
@@ -227,14 +226,14 @@ class CommitmentState:
     def adopt(self, resolved: ResolvedCommitment) -> None:
         """Take the names of what promises it: policy, version and calendar."""
         terms = self.terms
-        self.terms = resolved.terms.on_row(terms.metric).with_target(terms.counted, terms.target)
+        self.terms = resolved.terms.on_metric(terms.metric).with_target(terms.counted, terms.target)
 
     def counts_from(self, watch: Stopwatch) -> int:
         """The instant from which the target counts: months and business days are counted from there."""
         adjustment = self.adjustment
         return watch.began if adjustment is None or adjustment.rebased_at is None else adjustment.rebased_at
 
-    def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
+    def set_target(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
         """Take the target that ``resolved`` sets, counting from the instant ``at``."""
         if resolved.fixed is not None and self.adjustment is None:
             self.terms, self.effective_from = resolved.fixed, at
@@ -255,7 +254,7 @@ class CommitmentState:
         """Find anew what was used at ``rebased_at`` and ``reset_at``: the clock or the calendar may be another now.
 
         ``former``: the terms when it was found before. Where the stretches up to such an instant are added up, it stays as it
-        was found, unless it was on another clock or calendar: the sums do not tell how much lay before an instant.
+        was found, unless it was on another clock or calendar: the sums do not show how much came before an instant.
         """
         adjustment, added_up = self.adjustment, 0
         if adjustment is None:

@@ -1,6 +1,7 @@
 """Ladders: which level is due, on which stopwatch, and when.
 
-A ladder stands on a stopwatch of its own, or on that of a commitment; then its marks may lie before and after the deadline.
+A ladder stands on a stopwatch of its own, or on that of a commitment; then its thresholds may lie before and after the
+deadline.
 Rules:
 
 1. Levels are raised upwards only, each once a cycle; a change that makes several due raises them in order.
@@ -27,7 +28,7 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.policy.policy import ThresholdKind
 from stream.sla.policy.terms import NO_ESCALATION_TERMS, EscalationTerms
 from stream.sla.ticket.commitment_state import BREACHED, PENDING
-from stream.sla.ticket.thresholds import mark, resolve
+from stream.sla.ticket.thresholds import resolve, threshold_crossing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,7 +145,7 @@ class EscalationState:
         """Some level was raised and the escalation is not over."""
         return bool(self.raised) and self.phase <= MONITORING
 
-    def look_ahead(self, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None) -> None:
+    def reschedule(self, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None) -> None:
         """Find the next instant anew, after anything about the stopwatch, the commitment or the levels has changed."""
         soonest = None
         for due in self.pending(resolved_ladder, watch, commitment_state):
@@ -217,14 +218,16 @@ class EscalationState:
 
     def waiting(
         self, at: int, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
-    ) -> tuple[str, ...]:
-        """Names of the levels whose times lie before an instant and that are still to be raised: they wait for an opening."""
+    ) -> dict[str, int | None]:
+        """The levels whose times lie before an instant and that are still to be raised, because they wait for an opening: by
+        name, that opening (epoch microseconds); ``None``: there is none."""
         if self.phase != ACTIVE or not any(level.only_in_business_hours for level, _ in resolved_ladder.levels):
-            return ()
+            return {}
         if not watch.on or not _may_escalate(resolved_ladder, commitment_state):
-            return ()
+            return {}
         passed = self.passed(at, resolved_ladder, watch, commitment_state)
-        return tuple([name for name in passed if name not in self.passed_over])
+        openings = {due.level.name: due.instant for due in self.pending(resolved_ladder, watch, commitment_state) if due.level}
+        return {name: openings.get(name) for name in passed if name not in self.passed_over}
 
     def _instant(
         self, threshold: Threshold, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
@@ -249,7 +252,7 @@ def _time(
         return (
             None
             if commitment_state is None
-            else mark(threshold, commitment_state, watch, resolved_ladder.calendar, passed=passed)
+            else threshold_crossing(threshold, commitment_state, watch, resolved_ladder.calendar, passed=passed)
         )
     if threshold.kind is _USED:
         amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)

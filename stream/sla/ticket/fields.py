@@ -20,7 +20,8 @@ from stream.sla.ticket.bounds import MOST_PARTIES, bounded_fields, bounded_name
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.ticket.state import Fields, Ticket
+    from stream.sla.policy.conditions import Fields
+    from stream.sla.ticket.state import Ticket
 
 SOLVED_STATUSES: Final = ("solved", "closed")
 _ABOUT_FIELDS: Final = ("ticket.changed", "ticket.created")

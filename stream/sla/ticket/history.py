@@ -15,7 +15,6 @@ from stream.sla.events import ACTOR_KINDS, ATTRIBUTES, EVENT_TYPES, Event
 from stream.sla.ticket.names import pack_names, unpack_names
 
 Value = str | list[str]
-Fields = dict[str, Value]
 _Rest = dict[str, int | str]
 _More = tuple[bytes, list[Value], _Rest]
 _Packed = tuple[int, int, str, _More | None]

@@ -1,4 +1,4 @@
-"""In which lists a ticket is that people work through: breached and still open, paused, and without a promise."""
+"""In which lists a ticket is that people work through: breached and still open, paused, and without a target."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ NAMES: Final = {BREACHED: "breached", PAUSED: "paused", UNMATCHED: "unmatched"}
 def lists_of(state: State) -> int:
     """The lists of a ticket."""
     head = state.head
-    lists = promised = 0
+    lists = with_target = 0
     for one in head.commitments.values():
         terms, verdict = one.terms, one.verdict
         if terms.target is None or verdict == CANCELLED:
             continue
-        promised += 1
+        with_target += 1
         going = commitment_status(True, verdict, head.watches[terms.metric].phase)
         if going == "breached":
             lists |= BREACHED
         elif going == "paused":
             lists |= PAUSED
-    if not promised and is_unmatched(promised, head.ended_by, head.fields.get("status", "")):
+    if not with_target and is_unmatched(with_target, head.ended_by, head.fields.get("status", "")):
         return UNMATCHED
     return lists
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from mypy_extensions import mypyc_attr
 
 from stream.sla.events import as_one_text
+from stream.sla.policy.conditions import Fields
 from stream.sla.ticket.commitment_state import BREACHED, PENDING, CommitmentState
-from stream.sla.ticket.history import Fields as Fields  # noqa: PLC0414  the word is also of tickets
 from stream.sla.ticket.history import History
 from stream.sla.ticket.stopwatch import PAUSED, RUNNING, Stopwatch
 from stream.sla.ticket.stopwatch import Stored as StoredStopwatch
@@ -94,7 +94,7 @@ class Ticket:
         self.fields: Fields = {} if fields is None else fields
         """Fields of the helpdesk, and the derived ones (``@answered`` ...)."""
         self.watches: dict[str, Stopwatch] = {} if watches is None else watches
-        """By the name of the metric row."""
+        """By the name of the metric."""
         self.commitments: dict[str, CommitmentState] = {} if commitments is None else commitments
         """By the name of the commitment."""
         self.escalations: dict[str, EscalationState] = {} if escalations is None else escalations
@@ -178,7 +178,7 @@ class Ticket:
             self.whole_at,
         )
 
-    def look_ahead(self) -> None:
+    def reschedule(self) -> None:
         """Find ``next`` anew, after that of any part has changed."""
         soonest = None
         for commitment_state in self.commitments.values():
@@ -280,12 +280,12 @@ def has_ended(soonest: int | None, ended_by: str, status: str) -> bool:
     return soonest is None and (ended_by != "" or status == "closed")
 
 
-def is_unmatched(promised: int, ended_by: str, status: str | list[str]) -> bool:
-    """Nothing is promised to a ticket that is open.
+def is_unmatched(with_target: int, ended_by: str, status: str | list[str]) -> bool:
+    """The ticket is open and has no commitment with a target.
 
-    ``promised``: how many commitments it has that have a target and were not cancelled, whatever became of them.
+    ``with_target``: how many commitments it has that have a target and were not cancelled, whatever became of them.
     """
-    return not promised and ended_by == "" and status not in ("solved", "closed")
+    return not with_target and ended_by == "" and status not in ("solved", "closed")
 
 
 class OpenCommitment(NamedTuple):
@@ -340,9 +340,9 @@ def open_commitments(state: State) -> list[OpenCommitment]:
     return open_
 
 
-def commitment_status(promised: bool, verdict: int, phase: int) -> str:
+def commitment_status(has_target: bool, verdict: int, phase: int) -> str:
     """The status of a commitment on a stopwatch in that phase; ``""``: it does not wait to be fulfilled."""
-    if not promised or (verdict != PENDING and verdict != BREACHED) or not RUNNING <= phase <= PAUSED:
+    if not has_target or (verdict != PENDING and verdict != BREACHED) or not RUNNING <= phase <= PAUSED:
         return ""
     if verdict == BREACHED:
         return "breached"

@@ -1,4 +1,4 @@
-"""Finds the instant of a threshold (a *mark* of the policy) on a commitment or on a stopwatch."""
+"""Finds the instant of a threshold on a commitment or on a stopwatch."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ _LEFT: Final = ThresholdKind.LEFT
 def threshold_instant(
     threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar
 ) -> int | None:
-    """The instant of a mark on a commitment, never before its target took hold; ``None`` while that is not in sight."""
-    instant = mark(threshold, commitment_state, watch, calendar)
+    """The instant of a threshold on a commitment, never before its target took hold; ``None`` while that is not in sight."""
+    instant = threshold_crossing(threshold, commitment_state, watch, calendar)
     return instant if instant is None or instant > commitment_state.effective_from else commitment_state.effective_from
 
 
-def mark(
+def threshold_crossing(
     threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar, *, passed: bool = False
 ) -> int | None:
-    """The instant of a mark on a commitment, past or future, whenever its target took hold; ``None`` while that is not in
-    sight.
+    """The instant at which time crosses a threshold of a commitment, past or future, whenever its target took hold.
+
+    ``None`` while that is not in sight.
 
     ``passed``: also where it was reached before the present stretch of the stopwatch began; otherwise not before that.
     """
@@ -77,7 +78,7 @@ def mark(
 
 
 def resolve(duration: Duration | None, calendar: Calendar, start: int) -> Amount:
-    """The length of a mark. Raises ValueError for a mark without one: such a mark is not built from any policy."""
+    """The length of a threshold. Raises ValueError for a threshold without one: no policy has such a threshold."""
     if duration is None:
         raise ValueError("a threshold that is not a share needs a duration")
     return duration.resolve(calendar, start)

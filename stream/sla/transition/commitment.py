@@ -70,7 +70,7 @@ class CommitmentMachine:
 
     @property
     def going_on(self) -> bool:
-        """It goes on where it moves to another row by a deployment."""
+        """It goes on where it moves to another metric by a deployment."""
         return True
 
     @property
@@ -168,7 +168,7 @@ class CommitmentMachine:
             self.breach()
             self.emitter.at = instant
         else:
-            self.look_ahead()
+            self.reschedule()
 
     def on_extension(self, event: Event) -> None:
         """More time was granted. Extensions add up to the policy's cap and no further; a refusal is emitted too."""
@@ -185,7 +185,7 @@ class CommitmentMachine:
         commitment_state.adjust(extension=commitment_state.adjusted.extension + allowed)
         commitment_state.revise(self.emitter.at)
         commitment_state.effective_from = self.emitter.at
-        self._aim_again()
+        self._move_deadline()
         self.emit(Kind.RETARGETED, Reason.EXTENSION, per_event=True)
 
     def begin(self) -> None:
@@ -202,8 +202,8 @@ class CommitmentMachine:
         if self.emitter.renamed_since(resolved.name, watch.began):
             commitment_state.revise(self.emitter.at)
         self.emitter.ticket.commitments[resolved.name] = commitment_state
-        commitment_state.aim(resolved, watch, self.emitter.at)
-        self.look_ahead()
+        commitment_state.set_target(resolved, watch, self.emitter.at)
+        self.reschedule()
         reason = _CLOCK_STARTED if watch.began == self.emitter.at else _FIELD_CHANGED
         if self.emitter.deployment is not None:
             reason = Reason.POLICY_CHANGED
@@ -212,27 +212,27 @@ class CommitmentMachine:
                 reason = Reason.PAST_WHEN_PROMISED
                 commitment_state.adjust(unjudged=True)
                 commitment_state.terms = commitment_state.terms.with_target(commitment_state.terms.counted, None)
-                self.look_ahead()
+                self.reschedule()
         self.emit(_STARTED, reason)
         if watch.phase == PAUSED:
             self.emit(_PAUSED, _BY_PAUSE, per_event=True)
 
     def retarget(self) -> None:
-        """The ticket's fields now promise something else: swap the target by the commitment's ``on_change``."""
+        """Another target applies to the ticket's fields now: swap the target by the commitment's ``on_change``."""
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         former = commitment_state.terms
         commitment_state.revise(at)
-        commitment_state.adjust(unjudged=False)  # it moves to another row or cycle
+        commitment_state.adjust(unjudged=False)  # it moves to another metric or cycle
         mode = resolved.commitment.on_change
-        self._aim(rebases=mode is not OnChange.CARRY)
+        self._set_target(rebases=mode is not OnChange.CARRY)
         if mode is OnChange.RESET:
             commitment_state.adjust(extension=0, reset_at=at)
             commitment_state.warned = ()
         commitment_state.measure_again(resolved.calendar, self.watch, former)
-        self._aim_again()
+        self._move_deadline()
         self.emit(Kind.RETARGETED, _FIELD_CHANGED, per_event=True)
 
-    def _aim(self, *, rebases: bool = False) -> None:
+    def _set_target(self, *, rebases: bool = False) -> None:
         """Take the target that is wanted now. What was granted stands: where the clock is another, as the same shift of the
         deadline. ``rebases``: the target counts from now on."""
         commitment_state, resolved, watch, at = self.commitment_state, self.resolved, self.watch, self.emitter.at
@@ -256,7 +256,7 @@ class CommitmentMachine:
         commitment_state.cycle = watch.cycle
         if rebases:
             commitment_state.adjust(rebased_at=at)
-        commitment_state.aim(resolved, watch, at)
+        commitment_state.set_target(resolved, watch, at)
         if extension and commitment_state.terms.business != terms.business:
             start = at if deadline is None else deadline
             if terms.business:
@@ -267,24 +267,24 @@ class CommitmentMachine:
 
     def redeploy(self, former: ResolvedCommitment | None) -> None:
         """A deployment may have changed anything about it: measure it whole by the set in force from now on, and emit what
-        changed of its deadline, target, policy and calendar. ``former``: what the set before promised under its name.
+        changed of its deadline, target, policy and calendar. ``former``: what applied under its name by the set before.
 
         The elapsed time is always carried: ``on_change`` is for changes of fields.
         """
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         before, terms = self._shown(), commitment_state.terms
         if commitment_state.adjusted.unjudged:
-            commitment_state.terms = commitment_state.terms.on_row(resolved.metric)
+            commitment_state.terms = commitment_state.terms.on_metric(resolved.metric)
             commitment_state.adopt(resolved)
             commitment_state.cycle = self.watch.cycle
         else:
-            self._aim()
+            self._set_target()
             commitment_state.measure_again(resolved.calendar, self.watch, terms)
-        self.look_ahead()
+        self.reschedule()
         if (former is None or former.name == resolved.name) and self._shown() == before:
             return
         commitment_state.revise(at)
-        self._aim_again()
+        self._move_deadline()
         self.emit(Kind.RETARGETED, self._why_redeployed(former), per_event=True)
         if self._is_past(at):
             self.breach()
@@ -309,7 +309,7 @@ class CommitmentMachine:
         if self.commitment_state.terms.calendar != self.resolved.calendar.name:
             self.commitment_state.adopt(self.resolved)
         self.commitment_state.effective_from = max(self.commitment_state.effective_from, self.emitter.at)
-        self.look_ahead()
+        self.reschedule()
 
     def withdraw(self, reason: Reason) -> None:
         """Nothing of that name is promised to the ticket any more."""
@@ -359,7 +359,7 @@ class CommitmentMachine:
                 commitment_state.placement(self.watch) if terms.wall_pauses else None,
             )
 
-    def look_ahead(self) -> None:
+    def reschedule(self) -> None:
         """Find the deadline and the next instant anew, after anything about the stopwatch or the target has changed."""
         commitment_state, watch, resolved = self.commitment_state, self.watch, self.resolved
         commitment_state.next = None
@@ -379,9 +379,9 @@ class CommitmentMachine:
                 soonest = instant
         commitment_state.next = soonest
 
-    def _aim_again(self) -> None:
-        """The deadline moved: warn anew of what lies ahead, not of what was warned of and is past all the same."""
-        self.look_ahead()
+    def _move_deadline(self) -> None:
+        """The deadline has moved: find it, and warn anew of what lies ahead, not of what is past all the same."""
+        self.reschedule()
         commitment_state, at = self.commitment_state, self.emitter.at
         warned = [
             threshold.text
@@ -389,7 +389,7 @@ class CommitmentMachine:
             if threshold.text in commitment_state.warned and self._reached(threshold) == at
         ]
         commitment_state.warned = tuple(warned)
-        self.look_ahead()
+        self.reschedule()
 
     def _reached(self, threshold: Threshold) -> int | None:
         return threshold_instant(threshold, self.commitment_state, self.watch, self.resolved.calendar)
@@ -412,11 +412,11 @@ class CommitmentMachine:
         # ``commitment_state.elapsed`` and ``paused_for``, written out.
         elapsed = watch.elapsed(terms.clock, calendar, at, commitment_state.placement(watch) if terms.wall_pauses else None)
         paused = watch.paused_for(terms.pause_clock, calendar, at)
-        promised = terms.target
+        target = terms.target
         if adjustment is not None:
             elapsed -= adjustment.elapsed_at_reset
             paused -= adjustment.paused_at_reset
-            promised = commitment_state.promised
+            target = commitment_state.extended_target
         occasion = (terms.metric, commitment_state.cycle, commitment_state.revision)
         doubt = emitter.doubt(watch.began) if emitter.timeline.doubts else None
         emitter.effects.append(
@@ -443,7 +443,7 @@ class CommitmentMachine:
                 None,  # allowed_from
                 elapsed,
                 paused,
-                promised,
+                target,
                 calendar.name,
                 calendar.timezone,
                 self.resolved.page and kind is Kind.BREACHED,

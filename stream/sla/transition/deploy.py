@@ -9,7 +9,7 @@ The steps, after time was let pass up to the deployment:
 4. A row that was not kept before is built from the events of the ticket. Where these are not all known, nothing is promised on
    it until it starts again.
 5. The promises of the new set are reconciled with those that the ticket has (``stream.sla.transition.reconcile``).
-6. A row that no policy looks at any more is cancelled, and forgotten unless something that was decided refers to it.
+6. A row that no policy uses any more is cancelled, and forgotten unless something that was decided refers to it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from stream.sla.transition.reconcile import reconcile
 
 if TYPE_CHECKING:
     from stream.sla.policy.change import Change, FormerNames
+    from stream.sla.policy.conditions import Fields
     from stream.sla.policy.policy import Policy
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.policy.timeline import Deployment
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.escalation_state import EscalationState
-    from stream.sla.ticket.state import Fields, Ticket
+    from stream.sla.ticket.state import Ticket
     from stream.sla.transition.draft import Draft
     from stream.sla.transition.emitter import Emitter
 
@@ -54,8 +55,8 @@ def deploy(
     draft.own()
     emitter.cause, emitter.seq, emitter.deployment = deployment_cause(deployment.number), 0, deployment.number
     # 1
-    for name, held in list(ticket.commitments.items()):
-        commitment_state = draft.commitment_state(name) or held
+    for name, current in list(ticket.commitments.items()):
+        commitment_state = draft.commitment_state(name) or current
         if commitment_state.verdict != PENDING and commitment_state.adjusted.decided_by is None:
             commitment_state.adjust(decided_by=ticket.deployment)
     waiting = {name: _waiting(draft, emitter, name) for name in ticket.escalations}
@@ -79,17 +80,17 @@ def deploy(
     for row in ticket.watches.keys() - deployment.policies.triggers.keys():
         _forget(ticket, row, emitter.at)
     ticket.deployment = deployment.number
-    ticket.look_ahead()
+    ticket.reschedule()
     emitter.deployment = None
 
 
-def _waiting(draft: Draft, emitter: Emitter, name: str) -> tuple[str, ...]:
-    """Levels of a ladder that were due by the set up to now, and are raised when business hours begin."""
+def _waiting(draft: Draft, emitter: Emitter, name: str) -> dict[str, int | None]:
+    """Levels of a ladder that were due by the set up to now, with the instant at which business hours begin and raise them."""
     escalation_state = draft.ticket.escalations[name]
     watch = draft.ticket.watches[escalation_state.terms.metric]
     resolved_ladder = draft.resolved_policy(watch.began).ladders.get(name)
     if resolved_ladder is None:
-        return ()
+        return {}
     commitment_state = draft.ticket.commitments.get(resolved_ladder.ladder.commitment)
     return escalation_state.waiting(emitter.at, resolved_ladder, watch, commitment_state)
 
@@ -97,8 +98,8 @@ def _waiting(draft: Draft, emitter: Emitter, name: str) -> tuple[str, ...]:
 def _forget(ticket: Ticket, row: str, at: int) -> None:
     """Nothing is counted on the row any more; its stopwatch is kept where something that was decided refers to it."""
     watch = ticket.watches[row]
-    standing: tuple[CommitmentState | EscalationState, ...] = (*ticket.commitments.values(), *ticket.escalations.values())
-    if all(held.terms.metric != row for held in standing):
+    states: tuple[CommitmentState | EscalationState, ...] = (*ticket.commitments.values(), *ticket.escalations.values())
+    if all(state.terms.metric != row for state in states):
         del ticket.watches[row]
     elif watch.on:
         cancelled = ticket.watches[row] = watch.copy()
@@ -108,31 +109,31 @@ def _forget(ticket: Ticket, row: str, at: int) -> None:
 def _rename(draft: Draft, policies: PolicySet, change: Change, former: FormerNames) -> None:
     """A name that the version in force still uses is kept: another version has the new one."""
     ticket = draft.ticket
-    for name, held in list(ticket.commitments.items()):
-        new = change.commitment(change.policy(former.policy(held.terms.policy)), name)
+    for name, current in list(ticket.commitments.items()):
+        new = change.commitment(change.policy(former.policy(current.terms.policy)), name)
         if new != name and new not in ticket.commitments:
-            policy = _in_force(ticket, policies, held.terms.metric)
+            policy = _in_force(ticket, policies, current.terms.metric)
             if policy is None or all(commitment.name != name for commitment in policy.commitments):
-                state = draft.commitment_state(name) or held
+                state = draft.commitment_state(name) or current
                 ticket.commitments = {new if key == name else key: value for key, value in ticket.commitments.items()}
                 ticket.commitments[new] = state
-    for name, high in list(ticket.escalations.items()):
-        its_policy = change.policy(former.policy(high.terms.policy))
+    for name, current_escalation in list(ticket.escalations.items()):
+        its_policy = change.policy(former.policy(current_escalation.terms.policy))
         new = change.ladder(its_policy, name)
         levels = change.levels.get((its_policy, new))
         if new == name and not levels:
             continue
-        policy = _in_force(ticket, policies, high.terms.metric)
+        policy = _in_force(ticket, policies, current_escalation.terms.metric)
         ladders = {} if policy is None else {ladder.name: ladder for ladder in policy.ladders}
         if levels:
             kept = {level.name for level in ladders[new].levels} if new in ladders else set()
-            escalation_state = draft.escalation_state(name) or high
+            escalation_state = draft.escalation_state(name) or current_escalation
             escalation_state.raised, escalation_state.passed_over = (
                 tuple([level if level in kept else levels.get(level, level) for level in names])
                 for names in (escalation_state.raised, escalation_state.passed_over)
             )
         if new != name and new not in ticket.escalations and name not in ladders:
-            renamed = draft.escalation_state(name) or high
+            renamed = draft.escalation_state(name) or current_escalation
             ticket.escalations = {new if key == name else key: value for key, value in ticket.escalations.items()}
             ticket.escalations[new] = renamed
 
@@ -191,17 +192,17 @@ def _continue_row(
         ticket.watches[row] = watch
 
 
-def _is_on(held: CommitmentState | EscalationState, row: str, watch: Stopwatch) -> bool:
-    return held.terms.metric == row and held.cycle == watch.cycle
+def _is_on(current: CommitmentState | EscalationState, row: str, watch: Stopwatch) -> bool:
+    return current.terms.metric == row and current.cycle == watch.cycle
 
 
 def _move(draft: Draft, rows: tuple[str, str], commitments: frozenset[str], ladders: frozenset[str]) -> None:
     row, old_row = rows
-    for name, held in list(draft.ticket.commitments.items()):
-        if held.terms.metric == old_row and name in commitments:
-            commitment_state = draft.commitment_state(name) or held
-            commitment_state.terms = commitment_state.terms.on_row(row)
-    for name, high in list(draft.ticket.escalations.items()):
-        if high.terms.metric == old_row and name in ladders:
-            escalation_state = draft.escalation_state(name) or high
-            escalation_state.terms = escalation_state.terms.on_row(row)
+    for name, current in list(draft.ticket.commitments.items()):
+        if current.terms.metric == old_row and name in commitments:
+            commitment_state = draft.commitment_state(name) or current
+            commitment_state.terms = commitment_state.terms.on_metric(row)
+    for name, current_escalation in list(draft.ticket.escalations.items()):
+        if current_escalation.terms.metric == old_row and name in ladders:
+            escalation_state = draft.escalation_state(name) or current_escalation
+            escalation_state.terms = escalation_state.terms.on_metric(row)

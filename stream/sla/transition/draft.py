@@ -10,13 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.sla.policy.change import Change
+    from stream.sla.policy.conditions import Fields
     from stream.sla.policy.resolve import PolicySet, ResolvedCommitment, ResolvedLadder, ResolvedPolicy
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.escalation_state import EscalationState
-    from stream.sla.ticket.state import Fields, Ticket
+    from stream.sla.ticket.state import Ticket
     from stream.sla.ticket.stopwatch import Stopwatch
 
-_NONE: Final[dict[str, tuple[str, ...]]] = {}
+Waiting = dict[str, int | None]
+"""Levels that wait for business hours, and the instant at which these begin (epoch microseconds); ``None``: they never do."""
+_NONE: Final[dict[str, Waiting]] = {}
 
 
 @mypyc_attr(acyclic=True)
@@ -26,10 +29,10 @@ class Terms:
     __slots__ = ("_waiting", "change", "fields", "policies")
 
     def __init__(
-        self, policies: PolicySet, fields: Fields, change: Change | None = None, waiting: Mapping[str, tuple[str, ...]] = _NONE
+        self, policies: PolicySet, fields: Fields, change: Change | None = None, waiting: Mapping[str, Waiting] = _NONE
     ) -> None:
-        """``change``: what the deployment that is being applied changes about the policies. ``waiting``: levels that wait for
-        business hours, by the former name of the ladder."""
+        """``change``: what the deployment that is being applied changes about the policies. ``waiting``: by the former name of
+        the ladder."""
         self._waiting = waiting
         self.policies = policies
         self.fields = fields
@@ -57,13 +60,14 @@ class Terms:
                     return resolved
         return found.get(name)
 
-    def waiting(self, name: str, watch: Stopwatch) -> tuple[str, ...]:
+    def waiting(self, name: str, watch: Stopwatch) -> Waiting:
         """Levels of a ladder that wait for business hours, by the present names of ladder and levels."""
         resolved = self.ladder(name, watch)
         if resolved is None or self.change is None:
-            return ()
+            return {}
         renamed = self.change.levels.get((self.change.policy(resolved.policy.name), name), {})
-        return tuple([renamed.get(level, level) for level in self._waiting.get(resolved.name, ())])
+        waiting = self._waiting.get(resolved.name, {})
+        return {renamed.get(level, level): opening for level, opening in waiting.items()}
 
     def is_withdrawn(self, policy: str) -> bool:
         """Whether the deployment that is being applied has no policy of that name any more."""
@@ -107,9 +111,7 @@ class Draft:
         self._resolved_policy = None
         return before
 
-    def deploy(
-        self, policies: PolicySet, change: Change | None = None, waiting: Mapping[str, tuple[str, ...]] = _NONE
-    ) -> Terms:
+    def deploy(self, policies: PolicySet, change: Change | None = None, waiting: Mapping[str, Waiting] = _NONE) -> Terms:
         """Put another set of policies in force. Returns the terms before, which know ``change`` and ``waiting``."""
         before = Terms(self.policies, self._fields, change, waiting)
         self.policies = policies

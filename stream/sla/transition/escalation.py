@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stream.sla.policy.resolve import ResolvedLadder
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.stopwatch import Signal, Stopwatch
+    from stream.sla.transition.draft import Waiting
     from stream.sla.transition.emitter import Emitter
 
 URGENT: Final = frozenset({"production", "business_risk"})
@@ -30,6 +31,8 @@ _HANDS_OVER: Final = frozenset({Kind.RAISED, Kind.REPEATED, Kind.RECURRED})
 """Kinds after which the team that the level names has the ticket."""
 _BUSINESS: Final = Clock.BUSINESS
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
+_NONE_WAITS: Final[Waiting] = {}
+"""Never added to."""
 
 
 @mypyc_attr(acyclic=True)
@@ -86,7 +89,7 @@ class EscalationMachine:
 
     @property
     def going_on(self) -> bool:
-        """Its stopwatch is on, so that what was raised stays raised where it moves to another row by a deployment."""
+        """Its stopwatch is on, so that what was raised stays raised where it moves to another metric by a deployment."""
         watch = self.emitter.ticket.watches[self.escalation_state.terms.metric]
         return watch.on and watch.cycle == self.escalation_state.cycle
 
@@ -169,16 +172,17 @@ class EscalationMachine:
         """The ladder does not apply to the ticket any more. If it applies again, it goes on."""
         self.release(reason, EscalationPhase.WITHDRAWN)
 
-    def redeploy(self, waiting: tuple[str, ...]) -> None:
-        """A deployment may have changed its levels, or the row on which it stands. ``waiting``: levels that were due before it,
-        and are raised when business hours begin."""
-        self.escalation_state.terms = self.escalation_state.terms.on_row(self.resolved_ladder.metric)
+    def redeploy(self, waiting: Waiting) -> None:
+        """A deployment may have changed its levels, or the metric on which it stands. ``waiting``: levels that were due before
+        it, and are raised when business hours begin."""
+        self.escalation_state.terms = self.escalation_state.terms.on_metric(self.resolved_ladder.metric)
         self.escalation_state.cycle = self.watch.cycle
         self._refresh_and_raise_highest_past(waiting)
 
-    def _refresh_and_raise_highest_past(self, waiting: tuple[str, ...] = ()) -> None:
+    def _refresh_and_raise_highest_past(self, waiting: Waiting = _NONE_WAITS) -> None:
         """Of the levels that are past by a deployment only the highest is raised: of those that may be raised now, and of those
-        that wait for business hours. A level that is due at this very instant is not past."""
+        that wait for business hours. A level that is due at this very instant is not past, nor is one whose business hours
+        begin at it: time raises them, whether the deployment touches the ticket or not."""
         escalation_state, at = self.escalation_state, self.emitter.at
         passed = escalation_state.passed(at, self.resolved_ladder, self.watch, self.commitment_state)
         escalation_state.passed_over = tuple([name for name in escalation_state.passed_over if name in passed])
@@ -189,6 +193,8 @@ class EscalationMachine:
             if due.threshold is None or due.level is None or due.level.name not in passed:
                 continue
             if due.instant == at:
+                if waiting.get(due.level.name) == at:
+                    continue
                 now.append(due)
             elif due.level.name not in waiting:
                 later.append(due.level.name)
@@ -196,7 +202,7 @@ class EscalationMachine:
         if now:
             self._raise(now[-1])
         if now or later:
-            self.look_ahead()
+            self.reschedule()
 
     def release(self, reason: Reason, phase: EscalationPhase = EscalationPhase.RELEASED) -> None:
         """The escalation is over: everybody who was notified of it is notified of its end."""
@@ -258,7 +264,7 @@ class EscalationMachine:
                 self._raise(due)
             elif due.level.name == escalation_state.raised[-1]:
                 self._repeat(due.level)
-        self.look_ahead()
+        self.reschedule()
 
     def _raise(self, due: Due) -> None:
         escalation_state, level, threshold = self.escalation_state, due.level, due.threshold
@@ -287,13 +293,13 @@ class EscalationMachine:
         self._emit_level(Kind.REPEATED, reason, level)
 
     def refresh(self) -> None:
-        """The ladder applies, with marks that may be others than before."""
+        """The ladder applies, and its thresholds may be others than before."""
         self.escalation_state.effective_from = max(self.escalation_state.effective_from, self.emitter.at)
-        self.look_ahead()
+        self.reschedule()
 
-    def look_ahead(self) -> None:
+    def reschedule(self) -> None:
         """Find the next instant anew, after anything about the stopwatch, the commitment or the levels has changed."""
-        self.escalation_state.look_ahead(self.resolved_ladder, self.watch, self.commitment_state)
+        self.escalation_state.reschedule(self.resolved_ladder, self.watch, self.commitment_state)
 
     def _enter(self, phase: EscalationPhase) -> None:
         """Begin the next round of the escalation."""

@@ -107,7 +107,7 @@ class Transition:
             policies = timeline.known[number].policies
             at = judged_up_to(ticket, timeline.known)
             if timeline.agrees(number, at):
-                self._look_for(timeline.after(number))
+                self._set_next(timeline.after(number))
             else:  # the events before this instant are not kept: the timeline judges the ticket from here on
                 self._next, self._next_at = timeline.in_force(at), at
         self.policies = policies
@@ -144,12 +144,12 @@ class Transition:
             self.draft.own()
             before = self.draft.renew()
             reconcile(self.draft, emitter, list(ticket.watches.keys()), before)
-            self._look_ahead()
+            self._reschedule()
         elif signalled:
             reconcile(self.draft, emitter, signalled)
-            self._look_ahead()
+            self._reschedule()
         elif self.policies.dated:
-            self._look_ahead()
+            self._reschedule()
 
     def time(self, until: int) -> None:
         """Fire what lies before ``until``, and meet the deployments that lie before it."""
@@ -184,10 +184,10 @@ class Transition:
             dated = self.policies.dated or deployment.policies.dated
             self.policies = deployment.policies
             if dated and known:
-                self._look_ahead()
-            self._look_for(self.timeline.after(deployment.number))
+                self._reschedule()
+            self._set_next(self.timeline.after(deployment.number))
 
-    def _look_for(self, deployment: Deployment | None) -> None:
+    def _set_next(self, deployment: Deployment | None) -> None:
         self._next = deployment
         self._next_at = NEVER if deployment is None else deployment.at
 
@@ -200,15 +200,15 @@ class Transition:
         if events is None:
             self.unbuilt += len(change.built)
             return {}
-        build = Transition(Deployments.fixed(change.rows).timeline, Ticket(self.ticket.id), at)
+        build = Transition(Deployments.fixed(change.built_set).timeline, Ticket(self.ticket.id), at)
         for event in events:
             build.event(event)
         build.time(at)
         return build.ticket.watches
 
-    def _look_ahead(self) -> None:
+    def _reschedule(self) -> None:
         """Find the ticket's next instant anew."""
-        self.ticket.look_ahead()
+        self.ticket.reschedule()
         if self.policies.dated:
             start, soonest = next_start(self.ticket, self.policies, self.emitter.at), self.ticket.next
             if start is not None and (soonest is None or start < soonest):
@@ -221,7 +221,7 @@ class Transition:
             instant = ticket.next
             self._fire(instant)
             ticket.last_timer_at = instant
-            self._look_ahead()
+            self._reschedule()
 
     def _signal_watches(self, event: Event, type_: str, changed: list[str], *, asks_all: bool) -> list[str]:
         """Give every stopwatch its signals; returns the rows of those that got any.
@@ -231,8 +231,8 @@ class Transition:
         ticket = self.ticket
         signalled: list[str] = []
         watches, fields, ended_by = ticket.watches, ticket.fields, ticket.ended_by
-        for triggers in self.policies.rows:
-            metric = triggers.row
+        for triggers in self.policies.all_triggers:
+            metric = triggers.name
             watch = watches.get(metric)
             phase = IDLE if watch is None else watch.phase
             if ended_by:
@@ -352,7 +352,8 @@ class Transition:
         if name in commitments:
             return name
         return next(
-            (present for present, held in commitments.items() if former.commitment(held.terms.policy, name) == present), name
+            (present for present, current in commitments.items() if former.commitment(current.terms.policy, name) == present),
+            name,
         )
 
     def _escalate(self, event: Event) -> list[str]:
@@ -384,18 +385,19 @@ class Transition:
     def _fire(self, instant: int) -> None:
         ticket, emitter = self.ticket, self.emitter
         emitter.at, emitter.cause, emitter.seq = instant, TIMER, 0
-        for name, held in list(ticket.commitments.items()):
-            if held.next == instant:
-                watch, commitment_state = ticket.watches[held.terms.metric], self.draft.commitment_state(name) or held
+        for name, current in list(ticket.commitments.items()):
+            if current.next == instant:
+                watch, commitment_state = ticket.watches[current.terms.metric], self.draft.commitment_state(name) or current
                 CommitmentMachine(
                     emitter, self.draft.resolved_policy(watch.began).commitments[name], commitment_state, watch
                 ).on_due()
-        for name, high in list(ticket.escalations.items()):
-            if high.next == instant:
-                watch, escalation_state = ticket.watches[high.terms.metric], self.draft.escalation_state(name) or high
+        for name, current_escalation in list(ticket.escalations.items()):
+            if current_escalation.next == instant:
+                watch = ticket.watches[current_escalation.terms.metric]
+                escalation_state = self.draft.escalation_state(name) or current_escalation
                 resolved_ladder = self.draft.resolved_policy(watch.began).ladders.get(name)
                 if resolved_ladder is None:
-                    raise ValueError(f"ladder {name!r} is to be raised, and nothing promises it")
+                    raise ValueError(f"ladder {name!r} is to be raised, and no terms have it")
                 self._escalation(resolved_ladder, escalation_state, watch).on_due()
         if self.policies.dated:
             self._start(instant)

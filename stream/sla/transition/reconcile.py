@@ -1,16 +1,16 @@
-"""The one place where the promises that are wanted meet those that a ticket has.
+"""The one place where the commitments and ladders that are wanted meet those that a ticket has.
 
-Wanted is what the terms in force promise on a stopwatch that is running or paused. Current is the state of the commitment or
+Wanted is what the terms in force have on a stopwatch that is running or paused. Current is the state of the commitment or
 escalation of the same name on the ticket. Of each name the first rule that applies finds the case, and ``TABLE`` has what is
 done about it:
 
 1. Open, and not wanted any more: it is withdrawn. What was decided stays decided.
 2. Never begun on this ticket: it begins.
-3. Current on another metric row, where the version in force for that row's stopwatch still counts it: it is left alone. Nothing
+3. Current on another metric, where the version in force for that metric's stopwatch still counts it: it is left alone. Nothing
    is counted twice on a ticket; the version that began with it ends it.
-4. Of another row or cycle: it moves here while it is open, and begins if it is not.
+4. Of another metric or cycle: it moves here while it is open, and begins if it is not.
 5. Open in this cycle: its target changes where the terms differ. Where they do not, its warnings and levels may. After a
-   deployment everything about it may be different, so it is measured whole, also where it moves here from another row.
+   deployment everything about it may be different, so it is measured whole, also where it moves here from another metric.
 6. Ended in this cycle without a breach, or withdrawn: it begins again, because it is wanted again.
 7. Breached in this cycle: it is left alone.
 
@@ -40,13 +40,13 @@ class Case(IntEnum):
     """The relation of the wanted thing of a name to the present one: the reason for the action."""
 
     UNWANTED = 0
-    """Open, and promised no more. It is found last, when all that is wanted is known."""
+    """Open, and no longer wanted. It is found last, when all that is wanted is known."""
     NEW = 1
     COUNTED_ELSEWHERE = 2
     MOVED = 3
-    """Open, but of another row or cycle."""
+    """Open, but of another metric or cycle."""
     NEXT_CYCLE = 4
-    """Closed, and of another row or cycle."""
+    """Closed, and of another metric or cycle."""
     TERMS_DIFFER = 5
     TERMS_EQUAL = 6
     WANTED_AGAIN = 7
@@ -96,14 +96,14 @@ _NAMELESS: Final[set[str]] = set()
 
 
 def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms | None = None) -> None:
-    """Apply the terms in force to the stopwatches of these rows.
+    """Apply the terms in force to the stopwatches of these metrics.
 
     ``before``: the terms that were in force up to now; then ``metrics`` must be all that the ticket has, and what is not
     wanted on any of them is withdrawn. ``None``: the terms are the same, and only the stopwatches have changed.
     """
     ticket = draft.ticket
-    promised: set[str] = _NAMELESS if before is None else set()
-    laddered: set[str] = _NAMELESS if before is None else set()
+    wanted_commitments: set[str] = _NAMELESS if before is None else set()
+    wanted_ladders: set[str] = _NAMELESS if before is None else set()
     for metric in metrics:
         watch = ticket.watches[metric]
         phase = watch.phase
@@ -113,7 +113,7 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
         for resolved in resolved_policy.commitments_on.get(metric, ()):
             name = resolved.name
             if before is not None:
-                promised.add(name)
+                wanted_commitments.add(name)
             commitment_state = draft.commitment_state(name) or CommitmentState()
             commitment = CommitmentMachine(emitter, resolved, commitment_state, watch)
             case = _case(commitment, draft, name, metric, (commitment_state.terms.metric, commitment_state.cycle))
@@ -124,33 +124,33 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
         for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
             name = resolved_ladder.name
             if before is not None:
-                laddered.add(name)
+                wanted_ladders.add(name)
             escalation_state = draft.escalation_state(name) or EscalationState()
             escalation = EscalationMachine(
                 emitter, resolved_ladder, escalation_state, watch, ticket.commitments.get(resolved_ladder.ladder.commitment)
             )
             case = _case(escalation, draft, name, metric, (escalation_state.terms.metric, escalation_state.cycle))
             if case == _REDEPLOYED:
-                escalation.redeploy(() if before is None else before.waiting(name, watch))
+                escalation.redeploy({} if before is None else before.waiting(name, watch))
             else:
                 _act(escalation, case)
     if before is None:
         return
     # All that is wanted is there by now. Where that is all there is, nothing is unwanted.
-    if len(ticket.commitments) > len(promised) or len(ticket.escalations) > len(laddered):
-        _withdraw_all_but(promised, laddered, draft, emitter, before)
+    if len(ticket.commitments) > len(wanted_commitments) or len(ticket.escalations) > len(wanted_ladders):
+        _withdraw_all_but(wanted_commitments, wanted_ladders, draft, emitter, before)
 
 
 def _case(machine: Machine, draft: Draft, name: str, metric: str, current: tuple[str, int]) -> int:
-    """Of what is wanted on ``metric``: the first of the rules 2 to 7 that applies. ``current``: its row and cycle; 0: none
+    """Of what is wanted on ``metric``: the first of the rules 2 to 7 that applies. ``current``: its metric and cycle; 0: none
     yet."""
-    current_row, cycle = current
+    current_metric, cycle = current
     if not cycle:
         return _NEW
-    same_row = current_row == metric
-    if not same_row and _counts(draft, current_row, name):
+    same_metric = current_metric == metric
+    if not same_metric and _counts(draft, current_metric, name):
         return _COUNTED_ELSEWHERE
-    same_cycle = same_row and cycle == machine.watch.cycle
+    same_cycle = same_metric and cycle == machine.watch.cycle
     if machine.open:
         if machine.emitter.deployment is not None and (same_cycle or machine.going_on):
             return _REDEPLOYED
@@ -183,33 +183,33 @@ def _counts(draft: Draft, metric: str, name: str) -> bool:
     )
 
 
-def _stands(draft: Draft, metric: str, name: str) -> bool:
+def _has_ladder(draft: Draft, metric: str, name: str) -> bool:
     """Whether the terms in force for the stopwatch of ``metric`` have the ladder ``name`` on it."""
     resolved_policy = draft.resolved_policy(draft.ticket.watches[metric].began)
     return any(resolved_ladder.name == name for resolved_ladder in resolved_policy.ladders_on.get(metric, ()))
 
 
-def _withdraw_all_but(promised: set[str], laddered: set[str], draft: Draft, emitter: Emitter, before: Terms) -> None:
+def _withdraw_all_but(commitments: set[str], ladders: set[str], draft: Draft, emitter: Emitter, before: Terms) -> None:
     """Rule 1. Where a stopwatch has stopped, its commitments have ended already, and so have its escalations, except those that
     are monitored."""
     ticket = draft.ticket
-    for name, held in list(ticket.commitments.items()):
-        watch = ticket.watches[held.terms.metric]
-        if name in promised or held.verdict != PENDING or not watch.on:
+    for name, current in list(ticket.commitments.items()):
+        watch = ticket.watches[current.terms.metric]
+        if name in commitments or current.verdict != PENDING or not watch.on:
             continue
         resolved = before.commitment(name, watch)
         if resolved is None:
-            raise ValueError(f"commitment {name!r} is open, and nothing promised it")
-        commitment_state = draft.commitment_state(name) or held
+            raise ValueError(f"commitment {name!r} is open, and no terms have it")
+        commitment_state = draft.commitment_state(name) or current
         if emitter.deployment is not None:
             commitment_state.adjust(decided_by=ticket.deployment)
         CommitmentMachine(emitter, resolved, commitment_state, watch).withdraw(_reason(before, resolved.policy.name))
-    for name, current in list(ticket.escalations.items()):
-        metric = current.terms.metric
+    for name, current_escalation in list(ticket.escalations.items()):
+        metric = current_escalation.terms.metric
         watch = ticket.watches[metric]
-        if name in laddered or (not watch.on and (current.phase != MONITORING or _stands(draft, metric, name))):
+        if name in ladders or (not watch.on and (current_escalation.phase != MONITORING or _has_ladder(draft, metric, name))):
             continue
-        escalation_state = draft.escalation_state(name) or current
+        escalation_state = draft.escalation_state(name) or current_escalation
         resolved_ladder = before.ladder(name, watch)
         if resolved_ladder is None:  # it was withdrawn before
             escalation_state.next = None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.writeback.api import Change, Current
-from stream.writeback.rule import FieldRule, Kind
+from stream.writeback.rule import FieldRule, ValueKind
 
 if TYPE_CHECKING:
     from stream.writeback.http import DeskClient
@@ -39,7 +39,7 @@ def _value(rule: FieldRule, text: str) -> Any:
         return int(text) if text.isdecimal() else None
     if rule.field == _DATE:
         return text or None
-    if rule.kind is Kind.CHECKBOX:
+    if rule.kind is ValueKind.CHECKBOX:
         return text == "yes"
     return text
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.writeback.api import Change, Current
-from stream.writeback.rule import FieldRule, Kind
+from stream.writeback.rule import FieldRule, ValueKind
 
 if TYPE_CHECKING:
     from stream.writeback.http import DeskClient
@@ -42,11 +42,11 @@ def _value(rule: FieldRule, text: str) -> Any:
         return None
     if rule.field == "priority":
         return {"name": text}
-    if rule.kind is Kind.OPTION:
+    if rule.kind is ValueKind.OPTION:
         return {"value": text}
-    if rule.kind is Kind.CHECKBOX:
+    if rule.kind is ValueKind.CHECKBOX:
         return [{"value": text}]
-    return float(text) if rule.kind is Kind.NUMBER else text
+    return float(text) if rule.kind is ValueKind.NUMBER else text
 
 
 def _text(value: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.writeback.api import Change, Current, Outcome, RefusedError
-from stream.writeback.rule import FieldRule, Kind
+from stream.writeback.rule import FieldRule, ValueKind
 
 if TYPE_CHECKING:
     from stream.writeback.http import DeskClient
@@ -38,7 +38,7 @@ class Redmine:
         data = (await self._client.get(f"/issues/{ticket}.json")).data["issue"]
         issue: dict[str, Any] = {rule.field: text for rule, text in change.fields.items() if rule.field in _STANDARD}
         fields = [
-            {"id": custom["id"], "value": _FLAGS[text] if rule.kind is Kind.CHECKBOX else text}
+            {"id": custom["id"], "value": _FLAGS[text] if rule.kind is ValueKind.CHECKBOX else text}
             for rule, text in change.fields.items()
             if rule.field not in _STANDARD and (custom := _custom(rule, data)) is not None
         ]
@@ -66,6 +66,6 @@ def _text(rule: FieldRule, data: Any) -> str | None:
     if custom is None:
         return None
     value = custom["value"]
-    if rule.kind is Kind.CHECKBOX:
+    if rule.kind is ValueKind.CHECKBOX:
         return next(word for word, flag in _FLAGS.items() if flag == (value or ""))
     return "" if value is None else str(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.writeback.api import Change, Current
-from stream.writeback.rule import FieldRule, Kind
+from stream.writeback.rule import FieldRule, ValueKind
 
 if TYPE_CHECKING:
     from stream.writeback.http import DeskClient
@@ -51,11 +51,11 @@ class Zendesk:
 
 
 def _value(rule: FieldRule, text: str) -> Any:
-    if rule.kind is Kind.CHECKBOX:
+    if rule.kind is ValueKind.CHECKBOX:
         return text == "yes"
     if not text:
         return None
-    return float(text) if rule.kind is Kind.NUMBER else text
+    return float(text) if rule.kind is ValueKind.NUMBER else text
 
 
 def _text(value: Any) -> str:

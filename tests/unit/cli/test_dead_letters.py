@@ -15,12 +15,12 @@ from stream.cli.dead_letters import DeadLetterFilter, FoundDeadLetter, dead_lett
 from stream.cli.main import main
 from stream.cli.rejected_view import ADVICE, Summary, as_json, body_line, whole
 from stream.cli.republishing import Republisher
-from stream.cli.watch_view import Clock
+from stream.cli.watch_view import LocalTime
 from stream.runtime.kafka.topic_reader import Place
 from stream.wire.decode import Rejected, RejectReason
 from stream.wire.effect import DeadLetter, encode_rejected
 
-CLOCK = Clock(UTC)
+CLOCK = LocalTime(UTC)
 EVENT = b'{"type":"ticket.deleted","id":"7","source":"desk","ticket":"desk/1","at":"2026-03-02T09:00:00Z"}'
 
 

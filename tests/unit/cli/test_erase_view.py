@@ -34,7 +34,7 @@ def test_each_topic_has_a_line_with_its_longest_time() -> None:
     ) == [
         "state and pages: at once",
         "eu.desk-tickets-changelog: at most 1 day after that, then the next record there and a run of the log cleaner",
-        "    its name and that it was erased: for 30 days (setting retention), and 7 days more as a deletion mark",
+        "    its name and that it was erased: for 30 days (setting retention), and 7 days more as a tombstone",
         "eu.ticket-events: its events, at most 14 days after they were published",
         "eu.sla-breaches: effects that were published, which nobody can edit, for ever",
         "eu.sla-escalations: effects that were published, which nobody can edit, at most 401 days after they were published",

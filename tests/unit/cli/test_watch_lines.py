@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from stream.cli.main import main
 from stream.cli.watch import _Output
 from stream.cli.watch_filter import EffectFilter, fields, kinds
-from stream.cli.watch_view import Clock, effect_line
+from stream.cli.watch_view import LocalTime, effect_line
 from stream.language.zones import read_tzinfo
 from stream.sla.effects import Kind, ProvisionalReason, Reason
 from stream.wire.effect import encode_effect
@@ -98,7 +98,7 @@ def test_the_line_of_a_breach_has_when_what_and_why() -> None:
         Kind.BREACHED, at=AT, due_at=AT, commitment="first_response", fields={"priority": "p2", "customer": "acme"}
     )
 
-    assert effect_line(effect, Clock(read_tzinfo("Asia/Kolkata")), colour=False) == (
+    assert effect_line(effect, LocalTime(read_tzinfo("Asia/Kolkata")), colour=False) == (
         "Mon 2026-03-09 09:30:00 IST  breached         desk/1  p2 acme  first_response  "
         "due Mon 2026-03-09 09:30:00 IST  target_passed"
     )
@@ -120,7 +120,7 @@ def test_a_line_states_the_team_the_roles_what_is_taken_back_and_every_doubt() -
         provisional_reason=ProvisionalReason.INPUT_LOST,
     )
 
-    line = effect_line(effect, Clock(UTC), colour=False)
+    line = effect_line(effect, LocalTime(UTC), colour=False)
 
     for part in (
         "late lead",
@@ -135,15 +135,15 @@ def test_a_line_states_the_team_the_roles_what_is_taken_back_and_every_doubt() -
 
 
 def test_colour_is_that_of_the_kind_and_routine_effects_are_dim() -> None:
-    assert "\x1b[31m\x1b[1mbreached" in effect_line(effect_of(Kind.BREACHED), Clock(UTC), colour=True)
+    assert "\x1b[31m\x1b[1mbreached" in effect_line(effect_of(Kind.BREACHED), LocalTime(UTC), colour=True)
     routine = effect_of(Kind.STARTED, reason=Reason.CLOCK_STARTED)
-    assert "\x1b[2mstarted" in effect_line(routine, Clock(UTC), colour=True)
+    assert "\x1b[2mstarted" in effect_line(routine, LocalTime(UTC), colour=True)
 
 
 def test_what_a_ticket_contains_cannot_move_the_cursor_or_begin_a_line() -> None:
     effect = effect_of(Kind.BREACHED, ticket="desk/\x1b[2J1\n2026", fields={"customer": "a\u202eb"})
 
-    line = effect_line(effect, Clock(UTC), colour=False)
+    line = effect_line(effect, LocalTime(UTC), colour=False)
 
     assert line.isprintable()
     assert "desk/\\x1b[2J1\\n2026" in line

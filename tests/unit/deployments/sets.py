@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from stream.deployments.log import Added, Log
-from stream.deployments.record import Kind, encode_record, new_record
+from stream.deployments.record import DeploymentKind, encode_record, new_record
 from stream.language.policies import load
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ policies:
 
 
 @cache
-def promising(target: str) -> PolicySet:
-    """One policy that promises a resolution within a target, such as ``4h``."""
+def with_target(target: str) -> PolicySet:
+    """One policy with a target for the resolution, such as ``4h``."""
     with TemporaryDirectory() as folder:
         file = Path(folder, "policy.yaml")
         file.write_text(_TEXT.format(target=target), "utf-8")
@@ -37,17 +37,17 @@ def promising(target: str) -> PolicySet:
 
 
 def target_of(policies: PolicySet) -> str:
-    """The target that such a set promises."""
+    """The target of such a set."""
     ((_, target),) = policies.policies[0].commitments[0].target.cases
     return target.text
 
 
-def written(after: int, at: int, target: str, kind: Kind = Kind.DEPLOY) -> bytes:
-    """A record of the set that promises a target."""
-    return encode_record(new_record(after, at, kind, promising(target)))
+def written(after: int, at: int, target: str, kind: DeploymentKind = DeploymentKind.DEPLOY) -> bytes:
+    """A record of the set with a target."""
+    return encode_record(new_record(after, at, kind, with_target(target)))
 
 
-def append(log: Log, offset: int, at: int, target: str, kind: Kind = Kind.DEPLOY) -> Added:
+def append(log: Log, offset: int, at: int, target: str, kind: DeploymentKind = DeploymentKind.DEPLOY) -> Added:
     """Add a valid record."""
     added = log.add(offset, written(log.next_after, at, target, kind), at)
     assert isinstance(added, Added), added

@@ -11,9 +11,9 @@ import pytest
 
 from stream.deployments.export import ExportError, export_line, read_export, read_export_log, read_export_records
 from stream.deployments.log import Added, Log, Reason
-from stream.deployments.record import FORM, Kind, encode_record, new_record
+from stream.deployments.record import FORM, DeploymentKind, encode_record, new_record
 from stream.deployments.snapshot import normal_form
-from tests.unit.deployments.sets import HOUR, START, promising, target_of, written
+from tests.unit.deployments.sets import HOUR, START, target_of, with_target, written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def test_deployments_come_back_with_their_numbers_and_sets(file: Path) -> None:
     deployments = read_export(file)
 
     assert [(each.number, target_of(each.policies)) for each in deployments.timeline.deployments] == [(3, "4h"), (5, "2h")]
-    assert normal_form(deployments.timeline.last.policies) == normal_form(promising("2h"))
+    assert normal_form(deployments.timeline.last.policies) == normal_form(with_target("2h"))
     assert [entry.appended for entry in read_export_log(file).entries.values()] == [START + 3, START + 5]
 
 
@@ -65,7 +65,7 @@ def test_records_that_are_imported_have_the_numbers_and_instants_that_they_had(f
 
 
 def test_a_line_shows_people_what_is_in_the_record() -> None:
-    value = encode_record(new_record(-1, START, Kind.DEPLOY, promising("4h"), by="desk-lead", note="first"))
+    value = encode_record(new_record(-1, START, DeploymentKind.DEPLOY, with_target("4h"), by="desk-lead", note="first"))
     added = Log().add(3, value, START + 1_000_000)
     assert isinstance(added, Added)
 

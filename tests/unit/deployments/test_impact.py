@@ -11,7 +11,7 @@ from stream.sla.effects import Kind
 from stream.sla.engine import Engine
 from stream.sla.policy.timeline import Deployments
 from stream.testing import event
-from tests.unit.deployments.sets import HOUR, START, promising
+from tests.unit.deployments.sets import HOUR, START, with_target
 
 if TYPE_CHECKING:
     from stream.sla.ticket.state import State
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 def opened(*tickets: tuple[str, int], target: str = "8h") -> list[State]:
     """Tickets, each created at its instant and open since."""
-    engine = Engine(promising(target))
+    engine = Engine(with_target(target))
     return [engine.apply(None, name, event(1, at, "ticket.created"), at).state for name, at in tickets]
 
 
 def changed(before: str, after: str, at: int) -> Deployments:
-    return Deployments.fixed(promising(before), 0).add(1, at, promising(after))
+    return Deployments.fixed(with_target(before), 0).add(1, at, with_target(after))
 
 
 def test_every_kind_of_effect_is_counted() -> None:
@@ -65,7 +65,7 @@ def test_states_are_not_changed() -> None:
 
 def test_tickets_that_ended_are_not_asked() -> None:
     (state,) = opened(("a", START))
-    deleted = Engine(promising("8h")).apply(state, "a", event(2, START + HOUR, "ticket.deleted"), START + HOUR).state
+    deleted = Engine(with_target("8h")).apply(state, "a", event(2, START + HOUR, "ticket.deleted"), START + HOUR).state
 
     assert impact_on([deleted], changed("8h", "4h", START + 6 * HOUR), START + 6 * HOUR) == Impact()
 
@@ -74,7 +74,7 @@ def test_judging_anew_takes_back_what_is_true_no_more() -> None:
     mistaken = changed("8h", "4m", START + HOUR)
     (state,) = opened(("a", START))
     breached = Engine(mistaken).wake(state, START + 2 * HOUR).state
-    undone = mistaken.add(2, START + HOUR, promising("8h"))
+    undone = mistaken.add(2, START + HOUR, with_target("8h"))
 
     impact = impact_on([breached], undone, START + 2 * HOUR)
 

@@ -9,8 +9,8 @@ import pytest
 
 from stream.deployments import snapshot
 from stream.deployments.log import Added, Log, NothingToUndoError, Reason, Void
-from stream.deployments.record import FORM, Kind, encode_record, new_record
-from tests.unit.deployments.sets import HOUR, START, append, promising, target_of, written
+from stream.deployments.record import FORM, DeploymentKind, encode_record, new_record
+from tests.unit.deployments.sets import HOUR, START, append, target_of, with_target, written
 
 
 def test_the_first_record_follows_none_and_holds_since_ever() -> None:
@@ -72,7 +72,7 @@ def test_a_record_that_cannot_be_read_is_void_and_the_next_one_follows_the_last_
 
 
 def test_a_record_whose_set_is_damaged_is_void() -> None:
-    given = new_record(-1, START, Kind.DEPLOY, promising("4h"))
+    given = new_record(-1, START, DeploymentKind.DEPLOY, with_target("4h"))
 
     void = Log().add(0, encode_record(msgspec.structs.replace(given, set=given.set[:-4])), START)
 
@@ -83,7 +83,7 @@ def test_a_record_whose_set_is_damaged_is_void() -> None:
 def test_a_record_whose_set_cannot_follow_the_one_before_is_void() -> None:
     log = Log()
     append(log, 0, START, "4h")
-    given = new_record(0, START + HOUR, Kind.DEPLOY, promising("2h"))
+    given = new_record(0, START + HOUR, DeploymentKind.DEPLOY, with_target("2h"))
     odd = zlib.decompress(given.set[1:]).replace(b'"name":"resolution"', b'"name":7', 1)
 
     void = log.add(1, encode_record(msgspec.structs.replace(given, set=given.set[:1] + zlib.compress(odd))), START)
@@ -101,7 +101,7 @@ def test_a_record_of_a_newer_form_has_a_reason_of_its_own() -> None:
 
 
 def test_so_has_a_record_whose_set_has_a_newer_form() -> None:
-    given = new_record(-1, START, Kind.DEPLOY, promising("4h"))
+    given = new_record(-1, START, DeploymentKind.DEPLOY, with_target("4h"))
     newer = bytes([snapshot.FORM + 1]) + given.set[1:]
 
     void = Log().add(0, encode_record(msgspec.structs.replace(given, set=newer)), START)
@@ -113,7 +113,7 @@ def test_so_has_a_record_whose_set_has_a_newer_form() -> None:
 def test_a_record_that_was_overtaken_is_void_whatever_its_set_is() -> None:
     log = Log()
     append(log, 0, START, "4h")
-    given = new_record(-1, START, Kind.DEPLOY, promising("4h"))
+    given = new_record(-1, START, DeploymentKind.DEPLOY, with_target("4h"))
 
     void = log.add(1, encode_record(msgspec.structs.replace(given, set=b"\xff")), START)
 
@@ -133,7 +133,7 @@ def test_a_deployment_from_an_earlier_instant_takes_the_place_of_those_after_it(
     log = Log()
     append(log, 0, START, "4h")
     append(log, 1, START + HOUR, "4m")
-    append(log, 2, START + HOUR, "4h", Kind.UNDO)
+    append(log, 2, START + HOUR, "4h", DeploymentKind.UNDO)
 
     assert log.deployments is not None
     assert [deployment.number for deployment in log.deployments.timeline.deployments] == [0, 2]
@@ -160,7 +160,7 @@ class TestUndo:
         undone, before = log.undone()
         assert log.deployments is not None
         record_at = log.deployments.known[undone.number].at
-        append(log, offset, record_at, target_of(log.deployed(before.number)), Kind.UNDO)
+        append(log, offset, record_at, target_of(log.deployed(before.number)), DeploymentKind.UNDO)
 
     def test_it_goes_back_to_the_deployment_before(self) -> None:
         log = Log()
@@ -206,7 +206,7 @@ class TestUndo:
         log = Log()
         append(log, 0, START, "8h")
         append(log, 1, START + 2 * HOUR, "4h")
-        append(log, 2, START + HOUR, "4m", Kind.REJUDGE)
+        append(log, 2, START + HOUR, "4m", DeploymentKind.REJUDGE)
         with pytest.raises(NothingToUndoError, match=r"deployment 2 took the place of deployment 1, .*--rejudge-from"):
             log.undone()
 
@@ -216,7 +216,9 @@ class TestUndo:
 
 
 def test_a_record_whose_fingerprint_is_not_that_of_its_set_is_void() -> None:
-    record = msgspec.structs.replace(new_record(-1, START, Kind.DEPLOY, promising("4h")), fingerprint="0123456789ab")
+    record = msgspec.structs.replace(
+        new_record(-1, START, DeploymentKind.DEPLOY, with_target("4h")), fingerprint="0123456789ab"
+    )
 
     void = Log().add(0, encode_record(record), START)
 

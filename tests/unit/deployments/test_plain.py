@@ -30,7 +30,7 @@ ENUMS = [
     cls
     for module in MODULES
     for cls in vars(module).values()
-    if isinstance(cls, type) and cls.__module__ == module.__name__ and issubclass(cls, Enum) and cls is not week.Kind
+    if isinstance(cls, type) and cls.__module__ == module.__name__ and issubclass(cls, Enum) and cls is not week.StretchKind
 ]
 
 
@@ -68,8 +68,8 @@ def test_the_members_of_an_enum_come_back_as_themselves(cls: type[Enum]) -> None
 
 
 def test_nothing_but_policies_and_calendars_makes_up_a_set_and_nothing_but_its_content_a_calendar() -> None:
-    # A parameter more has to be added to the normal form. Rows without a policy are of sets that nobody deploys.
-    assert list(inspect.signature(PolicySet).parameters) == ["policies", "calendars", "rows"]
+    # A parameter more has to be added to the normal form. Metrics without a policy are of sets that nobody deploys.
+    assert list(inspect.signature(PolicySet).parameters) == ["policies", "calendars", "kept"]
     assert list(inspect.signature(Calendar).parameters) == ["name", "content"]
 
 
@@ -98,7 +98,7 @@ def test_a_value_of_an_unknown_class_is_not_written() -> None:
     class Commitment:
         """Has the name of a class that has a form."""
 
-    for value in (Commitment(), object(), {"a": "dictionary"}, week.Kind.OPEN):
+    for value in (Commitment(), object(), {"a": "dictionary"}, week.StretchKind.OPEN):
         with pytest.raises(TypeError, match="a snapshot has no form for a"):
             to_plain(value)
 

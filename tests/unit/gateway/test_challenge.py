@@ -58,7 +58,7 @@ def test_nothing_but_the_challenge_of_glpi_is_signed() -> None:
     assert other.request(path="/feeds/glpi", method="GET", query=f"crc_token={digest(TEXT)}").status == 405
 
 
-def test_a_sender_may_look_whether_there_is_a_feed() -> None:
+def test_a_sender_may_ask_whether_there_is_a_feed() -> None:
     assert Desk().request(method="HEAD").status == 200
     assert Desk().request(method="HEAD", path="/feeds/none").status == 404
 

@@ -1,4 +1,4 @@
-"""The shipped Batoi policy, promise by promise, as the plan a ticket gets."""
+"""The shipped Batoi policy, commitment by commitment, as a ticket gets them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def resolved_policy(policies: PolicySet, **fields: str) -> ResolvedPolicy:
 
 
 def triggers_of(policies: PolicySet, base: str) -> MetricTriggers:
-    """Those of the one row that the file writes under that name."""
-    (row,) = [name for name in policies.triggers if base_name(name) == base]
-    return policies.triggers[row]
+    """Those of the one metric that the file writes under that name."""
+    (metric,) = [name for name in policies.triggers if base_name(name) == base]
+    return policies.triggers[metric]
 
 
-def promised(policies: PolicySet, **fields: str) -> dict[str, tuple[str | None, list[str]]]:
+def targets_of(policies: PolicySet, **fields: str) -> dict[str, tuple[str | None, list[str]]]:
     commitments = resolved_policy(policies, **fields).commitments
     return {
         name: (resolved.target.text if resolved.target else None, [threshold.text for threshold in resolved.warn_at])
@@ -44,10 +44,10 @@ def promised(policies: PolicySet, **fields: str) -> dict[str, tuple[str | None, 
     ("priority", "target", "warnings"),
     [("p1", "1bd", ["50%", "75%"]), ("p2", "5bd", ["2bd"]), ("p3", "15bd", ["5bd"]), ("p4", None, [])],
 )
-def test_a_response_is_promised_by_the_upper_end_of_the_range_and_warned_of_at_the_lower(
+def test_a_response_is_due_at_the_upper_end_of_the_range_and_warned_of_at_the_lower(
     policies: PolicySet, priority: str, target: str | None, warnings: list[str]
 ) -> None:
-    assert promised(policies, priority=priority, channel="other") == {
+    assert targets_of(policies, priority=priority, channel="other") == {
         "first_response": (target, warnings),
         "resolution": (None, []),
     }
@@ -65,7 +65,7 @@ def test_a_response_is_promised_by_the_upper_end_of_the_range_and_warned_of_at_t
 def test_each_channel_has_its_own_commitment_beside_that_of_the_priority(
     policies: PolicySet, channel: str, name: str, target: str | None, warnings: list[str]
 ) -> None:
-    commitments = promised(policies, priority="p2", channel=channel)
+    commitments = targets_of(policies, priority="p2", channel=channel)
     assert commitments.pop(name) == (target, warnings)
     assert commitments.keys() == {"first_response", "resolution"}
 
@@ -92,7 +92,7 @@ def test_a_business_day_is_nine_to_five_in_india(policies: PolicySet) -> None:
     assert (calendar.timezone, calendar.day) == ("Asia/Kolkata", 8 * 3600 * 1_000_000)
 
 
-def test_other_contracts_are_promised_nothing(policies: PolicySet) -> None:
+def test_other_contracts_have_no_commitment(policies: PolicySet) -> None:
     assert policies.resolved_policy({"contract": "standard", "sender": "registered"}, 0).policy is None
 
 

@@ -8,7 +8,7 @@ from stream.documents.document import parse_document
 from stream.language.calendar_holidays import warn_of_local_days
 from stream.language.calendars import read_calendar
 from stream.sla.calendar.calendar import Calendar
-from stream.sla.calendar.week import Kind
+from stream.sla.calendar.week import StretchKind
 
 HOUR = 3_600_000_000
 OFFICE = "timezone: Asia/Kolkata\nweek: {mon-fri: ['09:00-17:00']}\n"
@@ -47,7 +47,7 @@ def open_hours(calendar: Calendar, day: str) -> float:
     return calendar.measure(at(f"{day}T00:00"), at(f"{day}T00:00") + 24 * HOUR) / HOUR
 
 
-def notes(calendar: Calendar, day: str) -> set[tuple[Kind, str]]:
+def notes(calendar: Calendar, day: str) -> set[tuple[StretchKind, str]]:
     return {stretch[2:] for stretch in calendar.stretches(at(f"{day}T00:00"), at(f"{day}T00:00") + 24 * HOUR)}
 
 
@@ -95,27 +95,27 @@ def test_a_stated_working_day_is_believed() -> None:
 
 def test_the_public_holidays_of_india_by_name_and_year() -> None:
     calendar = read(OFFICE + "holidays: [{country: IN}]")
-    assert notes(calendar, "2026-01-26") == {(Kind.HOLIDAY, "Republic Day")}
-    assert notes(calendar, "2027-01-26") == {(Kind.HOLIDAY, "Republic Day")}
-    assert notes(calendar, "2026-10-02") == {(Kind.HOLIDAY, "Mahatma Gandhi's Birthday")}
-    assert notes(calendar, "2026-10-05") == {(Kind.CLOSED, ""), (Kind.OPEN, "")}
+    assert notes(calendar, "2026-01-26") == {(StretchKind.HOLIDAY, "Republic Day")}
+    assert notes(calendar, "2027-01-26") == {(StretchKind.HOLIDAY, "Republic Day")}
+    assert notes(calendar, "2026-10-02") == {(StretchKind.HOLIDAY, "Mahatma Gandhi's Birthday")}
+    assert notes(calendar, "2026-10-05") == {(StretchKind.CLOSED, ""), (StretchKind.OPEN, "")}
 
 
 def test_the_country_no_needs_no_quotes() -> None:
-    assert notes(read(OFFICE + "holidays: [{country: NO}]"), "2026-05-17") == {(Kind.HOLIDAY, "Constitution Day")}
+    assert notes(read(OFFICE + "holidays: [{country: NO}]"), "2026-05-17") == {(StretchKind.HOLIDAY, "Constitution Day")}
 
 
 def test_holidays_of_a_region_count_there_only() -> None:
     everywhere, maharashtra = "holidays: [{country: IN}]", "holidays: [{country: IN, subdivision: MH}]"
     assert open_hours(read(OFFICE + everywhere), "2026-05-01") == open_hours(read(OFFICE + maharashtra), "2026-05-01") == 0
-    assert notes(read(OFFICE + maharashtra), "2025-05-01") == {(Kind.HOLIDAY, "Maharashtra Day")}
+    assert notes(read(OFFICE + maharashtra), "2025-05-01") == {(StretchKind.HOLIDAY, "Maharashtra Day")}
     assert open_hours(read(OFFICE + everywhere), "2025-05-01") == 8
 
 
 def test_a_region_whose_code_is_a_number_needs_no_quotes() -> None:
     for vienna in ("9", "'9'"):
         calendar = read(OFFICE + f"holidays: [{{country: AT, subdivision: {vienna}}}]")
-        assert notes(calendar, "2026-12-25") == {(Kind.HOLIDAY, "Christmas Day")}
+        assert notes(calendar, "2026-12-25") == {(StretchKind.HOLIDAY, "Christmas Day")}
 
 
 def test_categories_choose_which_holidays_count() -> None:
@@ -128,7 +128,7 @@ def test_categories_choose_which_holidays_count() -> None:
 def test_a_countrys_half_holidays_take_the_hours_given_for_them() -> None:
     calendar = read(OFFICE + "holidays: [{country: IS, categories: [half_day], open: ['09:00-13:00']}]")
     assert open_hours(calendar, "2026-12-24") == 4
-    assert (Kind.OPEN, "Christmas Eve (from 1pm)") in notes(calendar, "2026-12-24")
+    assert (StretchKind.OPEN, "Christmas Eve (from 1pm)") in notes(calendar, "2026-12-24")
 
 
 def test_holidays_that_do_not_count_are_left_out_by_name_or_date() -> None:
@@ -145,7 +145,7 @@ def test_holidays_are_called_by_their_english_names_whatever_the_machine_speaks(
     monkeypatch.setenv("LANGUAGE", tongue)
     calendar = read(OFFICE + "holidays: [{country: DE, subdivision: BY, except: [Epiphany]}]")
     assert open_hours(calendar, "2026-01-06") == 8
-    assert (Kind.HOLIDAY, "New Year's Day") in notes(calendar, "2026-01-01")
+    assert (StretchKind.HOLIDAY, "New Year's Day") in notes(calendar, "2026-01-01")
 
 
 @pytest.mark.parametrize(
@@ -199,10 +199,10 @@ holidays:
   - 12-31
 """
     )
-    assert notes(calendar, "2026-11-09") == {(Kind.HOLIDAY, "Diwali")}
+    assert notes(calendar, "2026-11-09") == {(StretchKind.HOLIDAY, "Diwali")}
     assert open_hours(calendar, "2027-11-09") == 8
     assert [open_hours(calendar, f"{year}-12-24") for year in (2025, 2026)] == [3, 3]
-    assert notes(calendar, "2026-11-10") == {(Kind.HOLIDAY, "holiday")}
+    assert notes(calendar, "2026-11-10") == {(StretchKind.HOLIDAY, "holiday")}
     assert open_hours(calendar, "2026-12-31") == 0
 
 
@@ -234,7 +234,7 @@ exceptions:
     assert open_hours(calendar, "2026-11-14") == 8
     assert [open_hours(calendar, f"2026-11-{day}") for day in (16, 17)] == [7, 7]
     assert open_hours(calendar, "2026-11-15") == 1.5
-    assert (Kind.CLOSED, "announced maintenance") in notes(calendar, "2026-11-16")
+    assert (StretchKind.CLOSED, "announced maintenance") in notes(calendar, "2026-11-16")
 
 
 def test_a_version_states_what_is_new_and_keeps_the_rest() -> None:
@@ -453,5 +453,5 @@ def test_years_that_the_holiday_library_does_not_know_make_no_noise() -> None:
 
 def test_a_name_left_out_covers_its_estimated_and_observed_forms() -> None:
     entry = "holidays: [{country: US, except: [%s]}]"
-    assert notes(read(OFFICE + entry % ""), "2027-07-05") == {(Kind.HOLIDAY, "Independence Day (observed)")}
+    assert notes(read(OFFICE + entry % ""), "2027-07-05") == {(StretchKind.HOLIDAY, "Independence Day (observed)")}
     assert open_hours(read(OFFICE + entry % "Independence Day"), "2027-07-05") == 8

@@ -27,7 +27,7 @@ def test_one_warning_needs_no_list() -> None:
     assert read(read_warnings, "75%") == (Threshold(ThresholdKind.SHARE, "75%", per_mille=750),)
 
 
-def test_levels_are_marked_before_at_and_after_a_deadline() -> None:
+def test_levels_have_thresholds_before_at_and_after_a_deadline() -> None:
     assert read(read_at, "150%") == Threshold(ThresholdKind.SHARE, "150%", per_mille=1500)
     assert read(read_at, "-30m") == Threshold(ThresholdKind.LEFT, "-30m", duration=Duration.parse("30m"))
     assert read(read_at, "+2bh") == Threshold(ThresholdKind.AFTER, "+2bh", duration=Duration.parse("2bh"))
@@ -72,6 +72,6 @@ def test_levels_are_marked_before_at_and_after_a_deadline() -> None:
         (read_warnings, "+1 business day at 16:00", "lies after the deadline"),
     ],
 )
-def test_what_is_no_mark_is_refused_with_a_way_out(reader: Callable[..., Any], data: Any, message: str) -> None:
+def test_what_is_not_a_threshold_is_refused_with_what_is_expected(reader: Callable[..., Any], data: Any, message: str) -> None:
     ((_, problem),) = read(reader, data)
     assert message in problem

@@ -87,7 +87,7 @@ def test_an_escalation_states_who_is_to_be_informed_and_who_takes_over() -> None
     assert "the team tier 2." in message.body
 
 
-def test_what_may_be_untrue_and_what_was_detected_late_is_marked() -> None:
+def test_a_message_shows_that_an_effect_is_provisional_or_was_detected_late() -> None:
     message = WRITER.message(breach(provisional=True, detected_at=AT + 61 * MINUTE), Status.NEWS)
 
     assert message.title == "[p2] acme-desk/47 11: provisional: first response breached"

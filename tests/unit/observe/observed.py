@@ -61,7 +61,7 @@ def silver() -> Policy:
     )
 
 
-def promising(target: Choice[Duration]) -> Policy:
+def with_target(target: Choice[Duration]) -> Policy:
     """A policy of one commitment with this target."""
     return Policy("p", 1, Choice.fixed("24x7"), commitments=(Commitment("c", BUILT_IN["resolution"], target),))
 

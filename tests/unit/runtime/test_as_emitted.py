@@ -12,7 +12,7 @@ from stream.sla.ticket.state import State, Ticket
 from tests.effects import effect_of
 
 EFFECT = effect_of(Kind.BREACHED, id="0" * 24)
-MARK = (EFFECT.at, ProvisionalReason.FEED_SILENT)
+UNCONFIRMED = (EFFECT.at, ProvisionalReason.FEED_SILENT)
 
 
 def state(unconfirmed: dict[str, Any]) -> State:
@@ -24,7 +24,7 @@ def outputs(emitted: set[bytes], unconfirmed: dict[bytes, Any]) -> Any:
 
 
 def test_what_was_published_as_a_fact_is_not_unconfirmed() -> None:
-    found = as_emitted(state({EFFECT.id: MARK}), (EFFECT,), outputs({EFFECT.id.encode()}, {}))
+    found = as_emitted(state({EFFECT.id: UNCONFIRMED}), (EFFECT,), outputs({EFFECT.id.encode()}, {}))
 
     assert found.unconfirmed == {}
 
@@ -32,12 +32,12 @@ def test_what_was_published_as_a_fact_is_not_unconfirmed() -> None:
 def test_what_was_published_as_provisional_is_unconfirmed() -> None:
     emitted = EFFECT.id.encode()
 
-    found = as_emitted(state({}), (EFFECT,), outputs({emitted}, {emitted: MARK}))
+    found = as_emitted(state({}), (EFFECT,), outputs({emitted}, {emitted: UNCONFIRMED}))
 
-    assert found.unconfirmed == {EFFECT.id: MARK}
+    assert found.unconfirmed == {EFFECT.id: UNCONFIRMED}
 
 
 def test_what_was_not_published_stays_as_the_engine_has_it() -> None:
-    given = state({EFFECT.id: MARK})
+    given = state({EFFECT.id: UNCONFIRMED})
 
     assert as_emitted(given, (EFFECT,), outputs({b"another"}, {})) is given

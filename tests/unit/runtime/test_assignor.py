@@ -16,10 +16,10 @@ def owners(assigned: dict[str, list[int]]) -> dict[int, str]:
     st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.sets(st.integers(0, 45)), min_size=1, max_size=12),
     st.integers(1, 40),
 )
-def test_each_partition_has_one_owner_and_nobody_has_two_more_than_another(held: dict[str, set[int]], partitions: int) -> None:
-    assigned = balanced(held, partitions)
+def test_each_partition_has_one_owner_and_nobody_has_two_more_than_another(owned: dict[str, set[int]], partitions: int) -> None:
+    assigned = balanced(owned, partitions)
 
-    assert assigned.keys() == held.keys()
+    assert assigned.keys() == owned.keys()
     assert sorted(number for numbers in assigned.values() for number in numbers) == list(range(partitions))
     sizes = [len(numbers) for numbers in assigned.values()]
     assert max(sizes) - min(sizes) <= 1
@@ -32,12 +32,14 @@ def test_only_what_has_to_move_does(members: int, partitions: int, data: st.Data
     assert balanced(before, partitions) == before
     gone = data.draw(st.sets(st.sampled_from(sorted(before)), max_size=members - 1))
     new = data.draw(st.integers(0, 10))
-    held = {name: numbers for name, numbers in before.items() if name not in gone} | {f"n{number}": [] for number in range(new)}
+    owned = {name: numbers for name, numbers in before.items() if name not in gone} | {
+        f"n{number}": [] for number in range(new)
+    }
 
-    after = balanced(held, partitions)
+    after = balanced(owned, partitions)
 
-    share, larger = divmod(partitions, len(held))
-    sizes = sorted(map(len, held.values()), reverse=True)
+    share, larger = divmod(partitions, len(owned))
+    sizes = sorted(map(len, owned.values()), reverse=True)
     could_stay = sum(min(size, share + (place < larger)) for place, size in enumerate(sizes))
     stayed = sum(owners(before)[number] == owner for number, owner in owners(after).items())
     assert stayed == could_stay

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stream.deployments.log import Added, Log
-from stream.deployments.record import Kind
+from stream.deployments.record import DeploymentKind
 from stream.language.policies import load
 from stream.observe.metrics.registry import Metrics
 from stream.runtime.deployments import DeploymentFollower
@@ -21,7 +21,7 @@ from stream.runtime.worker import follow
 from stream.sla.engine import Engine
 from stream.sla.policy.timeline import Deployments
 from stream.testing import event
-from tests.unit.deployments.sets import HOUR, START, append, promising, written
+from tests.unit.deployments.sets import HOUR, START, append, with_target, written
 from tests.unit.runtime.viewed import Worker
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def follower(files: str, *targets: str) -> DeploymentFollower:
         append(log, number, START + number * HOUR, target)
     assert log.deployments is not None
     read = ReadLog(log, {}, (), len(targets))
-    return DeploymentFollower(PolicyLog({}, Topics("sla")), read, Engine(log.deployments), promising(files))
+    return DeploymentFollower(PolicyLog({}, Topics("sla")), read, Engine(log.deployments), with_target(files))
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def view(worker: Worker) -> WorkerView:
 def test_deployments_are_listed_from_the_newest_on_with_what_they_changed(worker: Worker) -> None:
     newest, first = view(worker).deployments
 
-    assert (newest.number, newest.since, newest.kind, newest.replaced) == (1, START + HOUR, Kind.DEPLOY, False)
+    assert (newest.number, newest.since, newest.kind, newest.replaced) == (1, START + HOUR, DeploymentKind.DEPLOY, False)
     assert [line.strip() for line in newest.changes][-1] == "~ commitment resolution, target: 8h -> 4h"
     assert (first.number, first.since, first.changes) == (0, None, ("+ policy desk",))
     assert view(worker).files_differ is True
@@ -87,11 +87,11 @@ def test_tickets_are_left_until_the_sweep_of_their_partition_has_woken_them(work
 
 def test_a_deployment_that_was_undone_is_replaced_and_the_undo_shows_what_it_changed_back(worker: Worker) -> None:
     assert worker.deployments is not None
-    worker.deployments.take(LogRecord(2, written(1, START + HOUR, "8h", Kind.UNDO), START + 2 * HOUR))
+    worker.deployments.take(LogRecord(2, written(1, START + HOUR, "8h", DeploymentKind.UNDO), START + 2 * HOUR))
 
     undo, undone, _ = view(worker).deployments
 
-    assert (undo.kind, undo.replaced, undone.replaced) == (Kind.UNDO, False, True)
+    assert (undo.kind, undo.replaced, undone.replaced) == (DeploymentKind.UNDO, False, True)
     assert "target: 4h -> 8h" in undo.changes[-1]
     assert view(worker).files_differ is False
 
@@ -178,7 +178,7 @@ def test_unreadable_records_of_the_log_at_the_start_are_counted_too() -> None:
     assert log.deployments is not None
     read = ReadLog(log, {}, tuple(void), 3)  # type: ignore[arg-type]
 
-    deployments = DeploymentFollower(PolicyLog({}, Topics("sla")), read, Engine(log.deployments), promising("8h"))
+    deployments = DeploymentFollower(PolicyLog({}, Topics("sla")), read, Engine(log.deployments), with_target("8h"))
 
     assert [one.offset for one in deployments.void] == [2]
 

@@ -1,4 +1,4 @@
-"""A partition marks what rests on a stale feed, and confirms it when the feed is complete again; so does its successor."""
+"""What rests on a stale feed is provisional, and confirmed when the feed is complete again, by a successor as well."""
 
 from __future__ import annotations
 
@@ -111,22 +111,22 @@ def live(folder: Path) -> Fed:
     return fed
 
 
-MARKED = ["d/1 warned 0.5 feed_lagging", "d/1 breached 1 feed_lagging"]
+PROVISIONAL = ["d/1 warned 0.5 feed_lagging", "d/1 breached 1 feed_lagging"]
 CONFIRMED = ["d/1 retracted 0.5 feed_lagging", "d/1 warned 0.5 1", "d/1 breach_retracted 1 feed_lagging", "d/1 breached 1 1"]
 
 
-def test_a_worker_marks_what_the_clock_makes_true_of_a_lagging_feed_and_confirms_it(tmp_path: Path) -> None:
+def test_what_the_clock_makes_true_of_a_lagging_feed_is_provisional_until_it_is_confirmed(tmp_path: Path) -> None:
     async def story() -> None:
         fed = live(tmp_path).take(_created("d/1", START), tick(0), tick(0, LAGGING)).passes(START + 2 * HOUR)
-        assert fed.lines() == MARKED
+        assert fed.lines() == PROVISIONAL
         fed.take(tick(2 * HOUR))
-        assert fed.lines() == MARKED + CONFIRMED
+        assert fed.lines() == PROVISIONAL + CONFIRMED
         assert {effect.detected_at for effect in fed.effects[-4:]} == {START + 2 * HOUR}
 
     run(story())
 
 
-def test_within_the_limit_nothing_is_marked(tmp_path: Path) -> None:
+def test_within_the_limit_nothing_is_provisional(tmp_path: Path) -> None:
     async def story() -> None:
         fed = live(tmp_path).take(_created("d/1", START), tick(HOUR - LIMIT + 1, LAGGING)).passes(START + 2 * HOUR)
         assert fed.lines() == ["d/1 warned 0.5", "d/1 breached 1"]
@@ -143,7 +143,7 @@ def test_a_source_whose_ticks_have_no_state_is_not_watched(tmp_path: Path) -> No
     run(story())
 
 
-def test_a_successor_marks_and_confirms_as_the_owner_before_it_would_have(tmp_path: Path) -> None:
+def test_a_successor_emits_and_confirms_as_the_owner_before_it_would_have(tmp_path: Path) -> None:
     async def story() -> None:
         for place, deaths in enumerate([(), (1,), (2,), (1, 2)]):
             (folder := tmp_path / str(place)).mkdir()
@@ -151,7 +151,7 @@ def test_a_successor_marks_and_confirms_as_the_owner_before_it_would_have(tmp_pa
             fed = fed.die() if 1 in deaths else fed
             fed.passes(START + 2 * HOUR)
             fed = fed.die() if 2 in deaths else fed
-            assert fed.take(tick(2 * HOUR)).lines() == MARKED + CONFIRMED
+            assert fed.take(tick(2 * HOUR)).lines() == PROVISIONAL + CONFIRMED
 
     run(story())
 
@@ -160,7 +160,7 @@ def test_a_successor_confirms_what_its_predecessor_had_not_come_to(tmp_path: Pat
     async def story() -> None:
         fed = live(tmp_path).take(_created("d/1", START), tick(0, LAGGING)).passes(START + 2 * HOUR)
         fed.partition.shard.feeds.tick("desk", START + 2 * HOUR, COMPLETE, START + 2 * HOUR)
-        assert fed.die().take().lines() == MARKED + CONFIRMED
+        assert fed.die().take().lines() == PROVISIONAL + CONFIRMED
 
     run(story())
 
@@ -178,8 +178,8 @@ def test_where_the_feed_is_the_clock_another_source_lets_time_pass(tmp_path: Pat
     async def story() -> None:
         fed = Fed(tmp_path, clock="event")
         fed.take(_created("d/1", START), tick(0), tick(0, LAGGING), tick(2 * HOUR, state, source="billing"))
-        assert fed.lines() == MARKED
-        assert fed.take(tick(HOUR)).lines() == MARKED + CONFIRMED
+        assert fed.lines() == PROVISIONAL
+        assert fed.take(tick(HOUR)).lines() == PROVISIONAL + CONFIRMED
 
     run(story())
 

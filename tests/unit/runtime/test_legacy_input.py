@@ -79,10 +79,10 @@ def test_a_batch_that_decompresses_to_too_much_is_a_dead_letter_and_the_others_a
 
         work = take(partition, before + bomb + after)
 
-        (letter,) = [decode_rejected(record.value or b"") for record in work.changes.dead_letters]
-        assert (letter.offset, letter.key, letter.value) == (2, None, None)
-        assert letter.rejected.reason == RejectReason.TOO_LARGE
-        assert letter.rejected.message == (
+        (dead_letter,) = [decode_rejected(record.value or b"") for record in work.changes.dead_letters]
+        assert (dead_letter.offset, dead_letter.key, dead_letter.value) == (2, None, None)
+        assert dead_letter.rejected.reason == RejectReason.TOO_LARGE
+        assert dead_letter.rejected.message == (
             f"the batch at offsets 1 to 2 decompresses to more than {MOST_INFLATED} bytes: publish its events again, "
             "in smaller batches or uncompressed"
         )
@@ -103,10 +103,10 @@ def test_a_batch_that_cannot_be_decompressed_is_a_dead_letter_and_the_others_are
 
         work = take(partition, with_payload(b"no such bytes", magic, codec, 4) + legacy(magic, 5, [event("d/5", START)]))
 
-        (letter,) = [decode_rejected(record.value or b"") for record in work.changes.dead_letters]
-        assert letter.rejected.reason == RejectReason.UNDECODABLE
-        assert letter.rejected.message.startswith("the batch at offsets 0 to 4 cannot be decompressed (")
-        assert letter.rejected.message.endswith("): publish its events again, in smaller batches or uncompressed")
+        (dead_letter,) = [decode_rejected(record.value or b"") for record in work.changes.dead_letters]
+        assert dead_letter.rejected.reason == RejectReason.UNDECODABLE
+        assert dead_letter.rejected.message.startswith("the batch at offsets 0 to 4 cannot be decompressed (")
+        assert dead_letter.rejected.message.endswith("): publish its events again, in smaller batches or uncompressed")
         assert set(partition.shard.tickets) == {b"d/5"}
 
     asyncio.run(story())
@@ -181,8 +181,8 @@ def test_a_rejected_record_without_a_timestamp_is_a_dead_letter_with_its_bytes(t
         work = take(_Partition(tmp_path), legacy(0, 0, [(b"d/1", b"no event")]))
 
         (record,) = work.changes.dead_letters
-        letter = decode_rejected(record.value or b"")
-        assert (letter.offset, letter.key, letter.value) == (0, b"d/1", b"no event")
+        dead_letter = decode_rejected(record.value or b"")
+        assert (dead_letter.offset, dead_letter.key, dead_letter.value) == (0, b"d/1", b"no event")
 
     asyncio.run(story())
 

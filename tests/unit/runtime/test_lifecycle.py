@@ -36,7 +36,7 @@ def _sorted(steps: Iterable[Step]) -> list[Step]:
 
 
 class _Worker:
-    """A task without a broker. A turn over a batch lasts until ``finish`` is set, and is written at once then."""
+    """A task without a broker. A unit of work over a batch lasts until ``finish`` is set, and is written at once then."""
 
     def __init__(self) -> None:
         nowhere: Any = SimpleNamespace(finished=self._finished, close=self._close)

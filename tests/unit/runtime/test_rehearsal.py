@@ -9,7 +9,7 @@ from stream.deployments.log import Log
 from stream.deployments.proposal import Author, deploy
 from stream.runtime.rehearsal import rehearse
 from stream.wire.instants import format_instant
-from tests.unit.deployments.sets import HOUR, START, append, promising
+from tests.unit.deployments.sets import HOUR, START, append, with_target
 
 
 def test_the_policies_meet_a_ticket_whose_event_ends_the_feed_after_that_event() -> None:
@@ -18,7 +18,7 @@ def test_the_policies_meet_a_ticket_whose_event_ends_the_feed_after_that_event()
     created = {"type": "ticket.created", "id": "1", "source": "desk", "ticket": "desk/1", "at": format_instant(START + HOUR)}
 
     rehearsal = rehearse(
-        log, deploy(log, promising("4h"), START + 9 * HOUR, Author()), [(1, msgspec.json.encode(created))], 200
+        log, deploy(log, with_target("4h"), START + 9 * HOUR, Author()), [(1, msgspec.json.encode(created))], 200
     )
 
     assert rehearsal.at == START + HOUR

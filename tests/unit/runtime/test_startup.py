@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from stream.runtime import startup
 from stream.runtime.kafka.connection import Refusal
-from stream.runtime.kafka.denied import DeniedError, Kind, Operation
+from stream.runtime.kafka.denied import DeniedError, Operation, ResourceKind
 from stream.runtime.startup import RefusedError, until_answered
 
 CLIENT: dict[str, Any] = {"bootstrap_servers": ["broker:9092"]}
@@ -64,7 +64,7 @@ def test_a_lasting_refusal_of_the_broker_is_not_repeated(monkeypatch: pytest.Mon
 
 def test_a_missing_permission_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     why(monkeypatch, final=False)
-    denied = DeniedError(Operation.READ, Kind.TOPIC, "sla-breaches")
+    denied = DeniedError(Operation.READ, ResourceKind.TOPIC, "sla-breaches")
 
     with pytest.raises(RefusedError) as refused:
         asyncio.run(until_answered(CLIENT, "writeback", Broker(denied, 9).request))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream.runtime.clock import Clock
+from stream.runtime.clock import SystemClock
 from stream.runtime.suspension import SuspensionDetector
 
 SECOND = 1_000_000
@@ -16,7 +16,7 @@ class _Machine:
         self.passed = 0
         self.wall = NOON
         self.steps: list[int] = []
-        self.clock = Clock(self.steps.append, lambda: self.wall, lambda: self.passed)
+        self.clock = SystemClock(self.steps.append, lambda: self.wall, lambda: self.passed)
 
     def after(self, micros: int) -> int:
         self.passed += micros

@@ -49,7 +49,7 @@ def test_tickets_that_share_an_instant_come_though_one_of_them_has_left_it() -> 
 
 
 def test_whatever_happens_to_the_others_every_ticket_comes() -> None:
-    """Events give and take instants between two turns; what they change has met the deployment."""
+    """Events give and take instants between two units of work; what they change has met the deployment."""
     random = Random(7)
     for most in (3, 100):
         for _ in range(100):

@@ -227,7 +227,7 @@ def test_a_worker_that_the_group_has_replaced_takes_nothing_over(worker: _Worker
         worker.begun.clear()
         worker.is_member = False
         taking = asyncio.create_task(worker.assign(0, 1))
-        await asyncio.sleep(2 * takeover._LOOK_EVERY)
+        await asyncio.sleep(2 * takeover._CHECK_INTERVAL)
         assert not taking.done(), "Faust would let the input flow"
         worker.generation += 1
         await taking
@@ -244,7 +244,7 @@ def test_a_take_over_goes_on_when_the_coordinator_answers_again(worker: _Worker)
 
     async def run() -> None:
         taking = asyncio.create_task(worker.assign(0))
-        await asyncio.sleep(2 * takeover._LOOK_EVERY)
+        await asyncio.sleep(2 * takeover._CHECK_INTERVAL)
         worker.is_member = True
         await taking
 
@@ -298,7 +298,7 @@ def test_a_take_over_waits_for_a_deployment_that_the_owner_before_knew(worker: _
 
     async def run() -> None:
         taking = asyncio.create_task(worker.assign(0))
-        await asyncio.sleep(3 * takeover._LOOK_EVERY)
+        await asyncio.sleep(3 * takeover._CHECK_INTERVAL)
         assert worker.begun == {}
         worker.context.engine.deployments = worker.context.engine.deployments.add(3, 5, PolicySet((), {}))
         await taking
@@ -313,7 +313,7 @@ def test_a_take_over_that_waits_for_a_deployment_is_given_up_when_another_rebala
 
     async def run() -> None:
         taking = asyncio.create_task(worker.assign(0))
-        await asyncio.sleep(2 * takeover._LOOK_EVERY)
+        await asyncio.sleep(2 * takeover._CHECK_INTERVAL)
         worker.generation += 1
         await taking
 

@@ -9,6 +9,7 @@ import asyncio
 import inspect
 from importlib.metadata import version
 from random import Random
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import aiokafka.admin.client
@@ -25,7 +26,8 @@ from faust.app.base import App as FaustApp
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.stores import memory
 from faust.tables.base import Collection
-from faust.tables.recovery import Recovery
+from faust.tables.manager import TableManager as FaustTableManager
+from faust.tables.recovery import Recovery as FaustRecovery
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -41,6 +43,7 @@ from stream.runtime.kafka.positions import Batch
 from stream.runtime.kafka.transport import Producer, Record, Transport
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY
 from stream.runtime.recovery.store import Store
+from stream.runtime.recovery.table_recovery import Recovery, TableManager
 from stream.runtime.settings_sources import load
 from stream.runtime.worker import wire
 from stream.sla.engine import Engine
@@ -55,6 +58,8 @@ _OURS = {
     Store: memory.Store,
     App: FaustApp,
     Assignor: PartitionAssignor,
+    Recovery: FaustRecovery,
+    TableManager: FaustTableManager,
 }
 _OVERRIDDEN = [
     (Consumer, "_new_consumer_thread"),
@@ -75,6 +80,7 @@ _OVERRIDDEN = [
     (Store, "apply_changelog_batch"),
     (Store, "on_rebalance"),
     (Assignor, "_perform_assignment"),
+    (Recovery, "on_recovery_completed"),
     (App, "_on_agent_error"),
     (App, "_on_partitions_revoked"),
     (App, "on_rebalance_end"),
@@ -216,7 +222,7 @@ def test_revocation_stops_the_flow_before_it_waits_for_messages() -> None:
 
 
 def test_tickets_are_restored_and_taken_over_before_positions_are_set_and_input_flows() -> None:
-    text = _source(Recovery.on_recovery_completed)
+    text = _source(FaustRecovery.on_recovery_completed)
 
     assert _in_order(
         text, "table.on_recovery_completed(", "consumer.perform_seek()", "consumer.resume_flow()", "on_rebalance_end()"
@@ -235,13 +241,27 @@ def test_after_a_refused_heartbeat_aiokafka_joins_the_group_again_and_faust_wait
         "UnknownMemberIdError",
     )
     assert _in_order(
-        _source(Recovery.on_recovery_completed), "asyncio.wait(callback_coros)", "consumer_generation_id !=", "resume_flow()"
+        _source(FaustRecovery.on_recovery_completed),
+        "asyncio.wait(callback_coros)",
+        "consumer_generation_id !=",
+        "resume_flow()",
     )
 
 
+def test_faust_catches_what_interrupts_a_recovery_and_continues_after_a_time_out() -> None:
+    # The reason why our recovery checks the generation, the stop, and where the changelog ends.
+    text = _source(FaustRecovery._restart_recovery.fun)
+    interrupted = text[text.index("self.signal_recovery_end.wait()") : text.index("Done reading")]
+
+    assert "except Exception as exc:" in interrupted
+    assert "raise" not in interrupted
+    assert _in_order(text[text.index("_build_highwaters") :], "timeout=self.app.conf.broker_request_timeout", "need_recovery()")
+    assert "self._recovery = Recovery(" in _source(FaustTableManager.recovery.fget)
+
+
 def test_recovery_starts_at_the_persisted_offset_of_the_store() -> None:
-    assert "table.persisted_offset(tp)" in _source(Recovery._add)
-    assert "consumer.seek_wait(new_offsets)" in _source(Recovery._seek_offsets)
+    assert "table.persisted_offset(tp)" in _source(FaustRecovery._add)
+    assert "consumer.seek_wait(new_offsets)" in _source(FaustRecovery._seek_offsets)
 
 
 def test_aiokafka_does_not_seek_a_partition_without_a_committed_offset() -> None:
@@ -360,6 +380,18 @@ class _Record:
         self.headers = () if epoch is None else (("epoch", b"%d" % epoch),)
 
 
+_ANY = {
+    "topic": "tickets",
+    "partition": 0,
+    "timestamp": 0,
+    "timestamp_type": 0,
+    "checksum": None,
+    "serialized_key_size": 1,
+    "serialized_value_size": 1,
+}
+"""What a record has and a store does not read."""
+
+
 def test_the_store_takes_the_changelog_in_order_and_ignores_old_records(app: App) -> None:
     store = app.store
 
@@ -386,6 +418,24 @@ def test_records_of_a_replaced_worker_do_not_overwrite_newer_ones(app: App) -> N
     assert store.outdated(0) == {b"b"}
     assert store.of(0)[b"a"] == b"newest"
     assert (store.checkpoint(0), store.epoch(0)) == (b"{}", 3)
+
+
+def test_changelog_records_are_restored_during_a_recovery_and_dropped_after_it(app: App, consumer: Consumer) -> None:
+    tp = TP(app.topic_names.changelog, 0)
+    app.tables.recovery.active_tps.add(tp)
+
+    def fetch(*records: _Record) -> int:
+        fetched = {tp: [SimpleNamespace(**vars(record), **_ANY) for record in records]}
+        return len(list(consumer._restored_changelog(fetched)))
+
+    app.tables._changelogs[tp.topic] = app.table
+    app.tables.recovery._set_recovery_started()
+    assert fetch(_Record(0, b"a", b"1"), _Record(1, b"b", b"1")) == 1
+    app.tables.recovery._set_recovery_ended()
+    assert fetch(_Record(2, b"a", b"2")) == 0
+
+    assert dict(app.store.of(0).items()) == {b"a": b"1", b"b": b"1"}
+    assert app.store.reached(0) == 1
 
 
 def test_the_store_drops_lost_partitions_and_only_those(app: App) -> None:

@@ -77,7 +77,7 @@ policies:
         st.one_of(
             st.tuples(st.just("set"), st.integers(0, 5), st.one_of(st.none(), st.integers(0, 20))),
             st.tuples(st.just("take"), st.just(0), st.integers(0, 20)),
-            st.tuples(st.just("look"), st.just(0), st.just(0)),
+            st.tuples(st.just("soonest"), st.just(0), st.just(0)),
         )
     )
 )
@@ -89,7 +89,7 @@ def test_the_queue_behaves_like_a_dictionary(steps: list[tuple[str, int, int | N
             queue.move(ticket, plain.pop(ticket, None), instant)
             if instant is not None:
                 plain[ticket] = instant
-        elif what == "look":
+        elif what == "soonest":
             assert queue.soonest() == min(plain.values(), default=None)
         else:
             assert instant is not None
@@ -444,7 +444,7 @@ def test_timers_that_expire_during_a_yield_fire_in_the_next_unit(tmp_path: Path,
     monkeypatch.setattr(time_slices, "SLICE_SECONDS", 0.0)
     effects: list[Effect] = []
 
-    async def write(what: dict[str, Iterable[Record]] | dict[bytes, bytes | None], _mark: object = None) -> None:
+    async def write(what: dict[str, Iterable[Record]] | dict[bytes, bytes | None], _checkpoint: object = None) -> None:
         for records in what.values():
             if records is not None and not isinstance(records, bytes):
                 effects.extend(decode_effect(record.value or b"") for record in records)
@@ -785,7 +785,7 @@ def test_an_effect_names_the_deployment_by_which_its_ticket_was_judged(tmp_path:
     """A successor judges by it as well: by a newer one it would not find the effect again, nor take it back."""
     emitted: list[Record] = []
 
-    async def write(what: dict[str, Iterable[Record]] | dict[bytes, bytes | None], _mark: object = None) -> None:
+    async def write(what: dict[str, Iterable[Record]] | dict[bytes, bytes | None], _checkpoint: object = None) -> None:
         for records in what.values():
             if records is not None and not isinstance(records, bytes):
                 emitted.extend(records)

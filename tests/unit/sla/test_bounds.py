@@ -95,12 +95,12 @@ def applied(engine: Engine, events: list[Event]) -> tuple[State, list[Effect]]:
     ("events", "fields", "characters"),
     [(18, 62, 1000), (190, 40, 130), (250, 64, 256), (250, 64, 257), (60, 64, 1024), (1_000, 24, 250)],
 )
-@pytest.mark.parametrize("letter", ["x", "\u0001", "😀"])
+@pytest.mark.parametrize("character", ["x", "\u0001", "😀"])
 def test_many_long_fields_in_every_event_leave_a_record_that_kafka_takes(
-    engine: Engine, events: int, fields: int, characters: int, letter: str
+    engine: Engine, events: int, fields: int, characters: int, character: str
 ) -> None:
     def full(number: int) -> Event:
-        text = f"{number}{letter * characters}"[:characters]
+        text = f"{number}{character * characters}"[:characters]
         return changed(number, {"status": "open", **{f"custom_{of}": text for of in range(fields)}})
 
     applied(engine, [full(number) for number in range(events)])

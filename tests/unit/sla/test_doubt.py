@@ -27,7 +27,7 @@ class Partition(Life):
         self.engine = self.engine.snapshot((*self.engine.deployments.doubts, Doubt(since, LOST)))
         return self
 
-    def marked(self) -> list[tuple[str, str, float]]:
+    def provisional(self) -> list[tuple[str, str, float]]:
         """Name and kind of each provisional effect, with its hour."""
         return [
             (name(effect), effect.kind.partition(".")[2], effect.at / HOUR) for effect in self.effects if effect.provisional
@@ -46,7 +46,7 @@ def test_what_time_makes_true_after_the_gap_is_provisional_with_its_reason() -> 
     life = Partition(POLICIES)
     life.event(created(0)).wake(HOUR)
     life.lose(HOUR).wake(LATER)
-    assert life.marked() == [
+    assert life.provisional() == [
         ("resolution", "warned", 2), ("first_response", "breached", 4), ("resolution", "breached", 4), ("ladder", "raised", 5)
     ]  # fmt: skip
     assert {effect.provisional_reason for effect in life.effects if effect.provisional} == {LOST}
@@ -56,27 +56,27 @@ def test_what_time_makes_true_after_the_gap_is_provisional_with_its_reason() -> 
 def test_what_became_true_before_the_gap_is_certain_though_it_is_found_afterwards() -> None:
     life = Partition(POLICIES)
     life.event(created(0)).lose(3 * HOUR).wake(LATER)
-    assert ("resolution", "warned", 2) not in life.marked()
-    assert ("resolution", "breached", 4) in life.marked()
+    assert ("resolution", "warned", 2) not in life.provisional()
+    assert ("resolution", "breached", 4) in life.provisional()
 
 
 def test_a_ticket_that_is_created_after_the_gap_is_certain() -> None:
     life = Partition(POLICIES).lose(HOUR)
     life.event(created(2 * HOUR)).wake(LATER)
-    assert life.marked() == []
+    assert life.provisional() == []
     assert life.effects
 
 
 def test_a_ticket_whose_creation_is_not_known_is_provisional() -> None:
     life = Partition(POLICIES).lose(HOUR)
     life.event(commented(2 * HOUR, "customer")).event(changed(2 * HOUR + 1, priority="p1")).wake(LATER)
-    assert ("resolution", "breached") in {one[:2] for one in life.marked()}
+    assert ("resolution", "breached") in {one[:2] for one in life.provisional()}
 
 
 def test_a_cycle_that_runs_over_the_gap_stays_provisional_after_the_whole_ticket_is_known() -> None:
     life = Partition(POLICIES)
     life.event(created(0)).lose(HOUR).event(whole(2 * HOUR, "open")).wake(LATER)
-    assert ("first_response", "breached", 4) in life.marked()
+    assert ("first_response", "breached", 4) in life.provisional()
 
 
 def test_a_cycle_that_begins_when_the_whole_ticket_is_known_is_certain() -> None:
@@ -85,27 +85,27 @@ def test_a_cycle_that_begins_when_the_whole_ticket_is_known_is_certain() -> None
     life.event(created(0)).lose(HOUR)
     life.event(whole(2 * HOUR, "open")).event(commented(3 * HOUR)).wake(LATER)
     assert "breached @7h" in life.lines()
-    assert life.marked() == []
+    assert life.provisional() == []
 
 
 @pytest.mark.parametrize("event", [changed(2 * HOUR, status="open"), changed(2 * HOUR, priority="p1"), commented(2 * HOUR)])
 def test_an_event_that_gives_a_part_of_the_ticket_leaves_it_provisional(event: Any) -> None:
     life = Partition(policy_set(commitment("periodic_update", p1="4h")))
     life.event(created(0)).lose(HOUR).event(event).event(commented(3 * HOUR)).wake(LATER)
-    assert ("periodic_update", "breached", 7) in life.marked()
+    assert ("periodic_update", "breached", 7) in life.provisional()
 
 
 def test_the_whole_ticket_before_the_gap_ends_nothing() -> None:
     life = Partition(policy_set(commitment("periodic_update", p1="4h")))
     life.event(created(0)).event(whole(HOUR // 2, "open")).lose(HOUR).event(commented(3 * HOUR)).wake(LATER)
-    assert ("periodic_update", "breached", 7) in life.marked()
+    assert ("periodic_update", "breached", 7) in life.provisional()
 
 
 def test_a_second_gap_is_a_doubt_of_its_own() -> None:
     life = Partition(policy_set(commitment("periodic_update", p1="4h")))
     life.event(created(0)).lose(HOUR).event(whole(2 * HOUR, "open")).lose(3 * HOUR)
     life.event(commented(4 * HOUR)).wake(LATER)
-    assert ("periodic_update", "breached", 8) in life.marked()
+    assert ("periodic_update", "breached", 8) in life.provisional()
 
 
 def test_an_event_from_the_gap_that_is_published_again_takes_the_breach_back() -> None:
@@ -116,7 +116,7 @@ def test_an_event_from_the_gap_that_is_published_again_takes_the_breach_back() -
     assert [name(effect) for effect in taken_back] == ["first_response"]
 
 
-def test_the_mark_is_the_same_after_the_state_was_stored_and_after_the_history_was_cut() -> None:
+def test_what_is_provisional_is_the_same_after_the_state_was_stored_and_after_the_history_was_cut() -> None:
     straight, stored = Partition(POLICIES, history=2), Partition(POLICIES, history=2)
     for life in (straight, stored):
         life.lose(HOUR)
@@ -127,7 +127,7 @@ def test_the_mark_is_the_same_after_the_state_was_stored_and_after_the_history_w
                 life.state = codec.decode(codec.encode(life.state))
         life.lose(3 * HOUR).wake(LATER)
     assert straight.effects == stored.effects
-    assert ("resolution", "breached", 6) in straight.marked()
+    assert ("resolution", "breached", 6) in straight.provisional()
     assert straight.state is not None
     assert straight.state.head.whole_at == 2 * HOUR
 

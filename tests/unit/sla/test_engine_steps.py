@@ -88,7 +88,7 @@ def test_a_history_that_is_just_full_is_kept_whole() -> None:
     assert (len(life.state.history), life.state.base) == (4, None)
 
 
-def test_a_ticket_is_unmatched_when_nothing_is_promised_to_it_by_the_version_in_force_when_it_began() -> None:
+def test_a_ticket_is_unmatched_when_it_has_no_target_by_the_version_in_force_when_it_began() -> None:
     import dataclasses
 
     (policy,) = RESOLUTION.policies

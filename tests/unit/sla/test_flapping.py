@@ -27,7 +27,7 @@ OFFICE = office(timezone="UTC")
 
 def flapping(life: Life, times: int, first: int = 1, step: int = MINUTE, start: int = 0, other: str = "pending") -> Life:
     for number in range(first, times):
-        life.event(changed(start + number * step, status=other if number % 2 else "open", turn=str(number)))
+        life.event(changed(start + number * step, status=other if number % 2 else "open", nth=str(number)))
     return life
 
 
@@ -84,12 +84,12 @@ def test_a_target_that_counts_from_a_change_is_kept_when_the_ticket_is_reopened(
 @pytest.mark.parametrize("pause_time", [Clock.BUSINESS, Clock.WALL])
 @pytest.mark.parametrize("mode", OnChange)
 def test_an_explanation_of_what_is_added_up_agrees_with_that_of_the_whole_history(mode: OnChange, pause_time: Clock) -> None:
-    promised = commitment("resolution", on_change=mode, p1="40bh", p2="100bh")
-    policies = policy_set(replace(promised, pause_time=pause_time), calendar=OFFICE)
+    resolution = commitment("resolution", on_change=mode, p1="40bh", p2="100bh")
+    policies = policy_set(replace(resolution, pause_time=pause_time), calendar=OFFICE)
     life = Life(policies, history=50).event(created(0, "p2")).event(changed(10 * HOUR, priority="p1"))
     flapping(life, 200, step=30 * MINUTE, start=10 * HOUR)
     events = [created(0, "p2"), changed(10 * HOUR, priority="p1")]
-    events += [changed(10 * HOUR + n * 30 * MINUTE, status="pending" if n % 2 else "open", turn=str(n)) for n in range(1, 200)]
+    events += [changed(10 * HOUR + n * 30 * MINUTE, status="pending" if n % 2 else "open", nth=str(n)) for n in range(1, 200)]
     assert life.state is not None
     assert life.state.head.watches["resolution"].totals is not None
 

@@ -190,6 +190,26 @@ def test_what_events_alone_take_back_is_theirs_and_what_a_deployment_takes_back_
     }
 
 
+def test_what_events_alone_restate_is_theirs_though_a_deployment_publishes_it() -> None:
+    """The deployment lets the ticket settle, and changes nothing about what the events state of the time before it."""
+    shorter = policy_set(commitment("first_response", p1="1h"), commitment("resolution", p1="24h"))
+    one = life_of().event(changed(0, priority="p1")).event(changed(2 * MINUTE, team="t"))
+    creation = created(0)
+
+    one.event(creation, arrived=5 * MINUTE)
+    one.engine.deployments = one.engine.deployments.add(1, MINUTE, shorter)
+    one.wake(5 * MINUTE)
+
+    found = [(effect.kind, effect.cause, effect.reason, effect.deployment) for effect in one.steps[-1].effects]
+    assert found == [
+        (Kind.RETRACTED, creation.id, Reason.RESTATED, None),
+        (Kind.RETRACTED, creation.id, Reason.RESTATED, None),
+        (Kind.STARTED, creation.id, Reason.CLOCK_STARTED, None),
+        (Kind.STARTED, creation.id, Reason.CLOCK_STARTED, None),
+        (Kind.RETARGETED, "deployment:1", Reason.POLICY_CHANGED, 1),
+    ]
+
+
 @pytest.mark.parametrize("newest_is_old", [False, True])
 def test_a_deployment_at_the_instant_of_an_event_is_published_though_it_becomes_known_while_the_ticket_settles(
     newest_is_old: bool,

@@ -48,17 +48,22 @@ class Desk:
         return self
 
     def lines(self, ticket: str = "T") -> list[str]:
-        """Kind, instant in hours, id's revision, and the marks of each effect that is not routine."""
+        """Kind, instant in hours, id's revision, and the qualifiers of each effect that is not routine."""
         lines = []
         for effect in self.effects:
             if effect.ticket == ticket and not effect.routine:
                 revision = effect.id.partition(".")[2]
-                marks = [
+                qualifiers = [
                     effect.provisional_reason or "",
                     "late" if effect.late else "",
                     effect.reason if effect.retracts else "",
                 ]
-                words = [effect.kind.partition(".")[2], f"{effect.at / HOUR:g}", f".{revision}" if revision else "", *marks]
+                words = [
+                    effect.kind.partition(".")[2],
+                    f"{effect.at / HOUR:g}",
+                    f".{revision}" if revision else "",
+                    *qualifiers,
+                ]
                 lines.append(" ".join(word for word in words if word))
         return lines
 
@@ -85,10 +90,10 @@ def test_a_breach_is_provisional_for_the_state_of_its_feed(state: FeedState, rea
     assert lagging(state=state).passes(5 * HOUR).lines() == [f"breached 4 {reason}"]
 
 
-@pytest.mark.parametrize(("complete", "mark"), [(4 * HOUR - LIMIT, " feed_lagging"), (4 * HOUR - LIMIT + 1, "")])
-def test_a_feed_may_be_behind_by_less_than_the_limit(complete: int, mark: str) -> None:
+@pytest.mark.parametrize(("complete", "reason"), [(4 * HOUR - LIMIT, " feed_lagging"), (4 * HOUR - LIMIT + 1, "")])
+def test_a_feed_may_be_behind_by_less_than_the_limit(complete: int, reason: str) -> None:
     desk = Desk().event(created(0)).tick(complete, LAGGING).passes(5 * HOUR)
-    assert desk.lines() == [f"breached 4{mark}"]
+    assert desk.lines() == [f"breached 4{reason}"]
 
 
 def test_a_feed_that_was_complete_in_time_leaves_nothing_in_doubt() -> None:
@@ -186,13 +191,13 @@ def test_an_older_tick_takes_no_completeness_back() -> None:
     assert (desk.lines(), desk.playback.feeds.watched[DESK].complete) == (["breached 4"], 4 * HOUR)
 
 
-def test_what_is_late_is_not_marked_because_nobody_is_paged_for_it() -> None:
+def test_what_is_late_is_not_provisional_because_nobody_is_paged_for_it() -> None:
     desk = lagging().event(commented(3 * HOUR)).passes(5 * HOUR)
     desk.event(commented(2 * HOUR, "customer").replace(id="again"))
     assert not any(effect.provisional for effect in desk.effects)
 
 
-def test_the_ids_and_the_state_but_for_the_mark_are_those_of_a_feed_in_order() -> None:
+def test_the_ids_and_the_state_but_for_what_is_unconfirmed_are_those_of_a_feed_in_order() -> None:
     healthy, stale = Desk().event(created(0)).passes(5 * HOUR), lagging().passes(5 * HOUR)
     assert [effect.id for effect in healthy.effects] == [effect.id for effect in stale.effects]
     assert healthy.playback.states["T"].parts()[:-1] == stale.playback.states["T"].parts()[:-1]

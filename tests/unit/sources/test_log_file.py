@@ -48,11 +48,11 @@ def lines(folder: Path, content: bytes, encoding: str = "utf-8") -> list[str]:
     ],
     ids=[
         "utf-8",
-        "mark",
+        "byte order mark",
         "utf-16",
         "utf-16-be",
-        "le-without-mark",
-        "be-without-mark",
+        "le-without-bom",
+        "be-without-bom",
         "gzip",
         "gzip-utf-16",
         "zip",
@@ -71,11 +71,11 @@ def test_an_encoding_that_the_content_does_not_show_is_stated(tmp_path: Path) ->
     ("content", "encoding"),
     [(b"a\xffb\n", "utf-8"), (b"\xed\xa0\x80\n", "utf-8"), (b"a\x81\n", "cp1252"), (b"\xff\xfea\0\0\xd8\n\0b", "x")],
 )
-def test_bytes_that_are_not_text_are_marked(tmp_path: Path, content: bytes, encoding: str) -> None:
+def test_bytes_that_are_not_text_are_shown_as_such(tmp_path: Path, content: bytes, encoding: str) -> None:
     assert NOT_TEXT in "".join(lines(tmp_path, content, encoding))
 
 
-def test_a_line_without_end_is_cut_and_marked(tmp_path: Path) -> None:
+def test_a_line_without_end_is_cut_and_shown_as_such(tmp_path: Path) -> None:
     found = lines(tmp_path, gzip.compress(b"first\n" + b"x" * (3 * MAX_LINE) + b"\nlast"))
 
     assert found == ["first\n", "x" * MAX_LINE + TOO_LONG + "\n", "last"]

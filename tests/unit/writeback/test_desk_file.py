@@ -10,7 +10,7 @@ from stream.documents.document import DocumentError
 from stream.writeback.apis.opening import APIS
 from stream.writeback.desk_file import DeskFile, Login, LoginKind, load
 from stream.writeback.http import login_headers
-from stream.writeback.rule import FieldRule, Form, Kind, TagRule, UnlistedError
+from stream.writeback.rule import FieldRule, Form, TagRule, UnlistedError, ValueKind
 from stream.writeback.system import SYSTEMS
 from stream.writeback.values import Name
 
@@ -51,7 +51,7 @@ def test_a_whole_file(tmp_path: Path) -> None:
     assert desk.login == Login(LoginKind.BASIC, "env:ZENDESK", "bot@acme.example/token")
     assert desk.rules == (
         FieldRule("360001", Name.DUE),
-        FieldRule("360002", Name.OVERDUE, Kind.CHECKBOX),
+        FieldRule("360002", Name.OVERDUE, ValueKind.CHECKBOX),
         FieldRule("group_id", Name.TEAM, table={"tier 2": "77"}),
         TagRule("sla-breached", Name.BREACHED),
     )

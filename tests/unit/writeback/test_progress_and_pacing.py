@@ -1,4 +1,4 @@
-"""Which offsets may be committed, when a ticket has its turn, and how fast a desk is asked."""
+"""Which offsets may be committed, when a ticket is written, and how fast a desk is asked."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from stream.observe.metrics.labels import REFUSED, BoundedLabel, BoundedLabels, 
 from stream.sla.calendar.duration import Duration
 from stream.sla.policy.conditions import All, FieldIn, Not
 from stream.sla.policy.policy import Choice, Policy
-from tests.unit.observe.observed import by_priority, gold, policy_set, promising
+from tests.unit.observe.observed import by_priority, gold, policy_set, with_target
 
 CRITICAL = FieldIn("category", frozenset({"critical"}))
 
@@ -52,14 +52,14 @@ def test_only_the_customers_that_are_named_are_values_of_the_label() -> None:
 
 
 def test_the_priorities_of_a_policy_are_those_of_its_targets_in_order() -> None:
-    assert priorities(promising(by_priority(p2="1h", p1="1h"))) == ["p2", "p1"]
+    assert priorities(with_target(by_priority(p2="1h", p1="1h"))) == ["p2", "p1"]
 
 
 def test_priorities_are_found_inside_connected_conditions() -> None:
     condition = All((CRITICAL, Not(FieldIn("priority", frozenset({"p4"})))))
 
-    assert priorities(promising(Choice(((condition, Duration.parse("1h")),)))) == ["p4"]
+    assert priorities(with_target(Choice(((condition, Duration.parse("1h")),)))) == ["p4"]
 
 
 def test_a_policy_whose_targets_name_no_priority_has_the_empty_one() -> None:
-    assert priorities(promising(Choice.fixed(Duration.parse("1h")))) == [""]
+    assert priorities(with_target(Choice.fixed(Duration.parse("1h")))) == [""]

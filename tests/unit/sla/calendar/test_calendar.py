@@ -15,8 +15,8 @@ from stream.sla.calendar.week import (
     DateException,
     Holiday,
     Holidays,
-    Kind,
     ReadingException,
+    StretchKind,
     Version,
     Week,
     Window,
@@ -121,7 +121,7 @@ def test_the_opening_instant_is_open_and_the_closing_instant_is_closed() -> None
 def test_a_holiday_is_closed_and_named() -> None:
     batoi = calendar()
     assert batoi.add(at("2026-11-23T16:00"), 2 * HOUR) == at("2026-11-25T10:00")
-    assert Stretch(at("2026-11-24T00:00"), at("2026-11-25T00:00"), Kind.HOLIDAY, "Gurpurab") in batoi.stretches(
+    assert Stretch(at("2026-11-24T00:00"), at("2026-11-25T00:00"), StretchKind.HOLIDAY, "Gurpurab") in batoi.stretches(
         at("2026-11-23T00:00"), at("2026-11-26T00:00")
     )
 
@@ -138,9 +138,9 @@ def test_an_extra_working_saturday_is_open() -> None:
 def test_a_half_day_explains_itself() -> None:
     half = calendar(dates=closed_on(date(2026, 11, 20), MORNING, "half day"))
     assert half.stretches(at("2026-11-20T08:00"), at("2026-11-20T18:00")) == [
-        Stretch(at("2026-11-20T08:00"), at("2026-11-20T09:00"), Kind.CLOSED, "half day"),
-        Stretch(at("2026-11-20T09:00"), at("2026-11-20T12:00"), Kind.OPEN, "half day"),
-        Stretch(at("2026-11-20T12:00"), at("2026-11-20T18:00"), Kind.CLOSED, "half day"),
+        Stretch(at("2026-11-20T08:00"), at("2026-11-20T09:00"), StretchKind.CLOSED, "half day"),
+        Stretch(at("2026-11-20T09:00"), at("2026-11-20T12:00"), StretchKind.OPEN, "half day"),
+        Stretch(at("2026-11-20T12:00"), at("2026-11-20T18:00"), StretchKind.CLOSED, "half day"),
     ]
 
 
@@ -149,9 +149,9 @@ def test_a_break_is_cut_out_and_named() -> None:
     assert batoi.add(at("2026-11-20T11:30"), HOUR) == at("2026-11-20T13:30")
     assert batoi.day == 7 * HOUR
     assert [stretch[2:] for stretch in batoi.stretches(at("2026-11-20T09:00"), at("2026-11-20T17:00"))] == [
-        (Kind.OPEN, ""),
-        (Kind.CLOSED, "break"),
-        (Kind.OPEN, ""),
+        (StretchKind.OPEN, ""),
+        (StretchKind.CLOSED, "break"),
+        (StretchKind.OPEN, ""),
     ]
 
 
@@ -195,9 +195,9 @@ def test_an_exception_by_reading_beats_all() -> None:
     )
     assert batoi.is_open(at("2026-11-24T08:00"))
     assert batoi.stretches(at("2026-11-23T15:00"), at("2026-11-23T21:00")) == [
-        Stretch(at("2026-11-23T15:00"), at("2026-11-23T16:00"), Kind.OPEN, ""),
-        Stretch(at("2026-11-23T16:00"), at("2026-11-23T20:00"), Kind.CLOSED, "maintenance"),
-        Stretch(at("2026-11-23T20:00"), at("2026-11-23T21:00"), Kind.CLOSED, ""),
+        Stretch(at("2026-11-23T15:00"), at("2026-11-23T16:00"), StretchKind.OPEN, ""),
+        Stretch(at("2026-11-23T16:00"), at("2026-11-23T20:00"), StretchKind.CLOSED, "maintenance"),
+        Stretch(at("2026-11-23T20:00"), at("2026-11-23T21:00"), StretchKind.CLOSED, ""),
     ]
 
 
@@ -247,16 +247,16 @@ def test_a_calendar_that_never_closes_counts_every_microsecond() -> None:
     assert whole.measure(start, start - 7) == -7
     assert whole.is_open(start)
     assert whole.next_change(start) is None
-    assert whole.stretches(start, start + DAY) == [Stretch(start, start + DAY, Kind.OPEN, "")]
+    assert whole.stretches(start, start + DAY) == [Stretch(start, start + DAY, StretchKind.OPEN, "")]
     assert (whole.name, whole.timezone, whole.day) == ("critical", "Asia/Kolkata", DAY)
 
 
 def test_a_whole_week_with_a_holiday_is_one_stretch_around_it() -> None:
     whole = calendar(OPEN_WEEK)
     assert [stretch[2:] for stretch in whole.stretches(at("2026-11-01T00:00"), at("2026-12-01T00:00"))] == [
-        (Kind.OPEN, ""),
-        (Kind.HOLIDAY, "Gurpurab"),
-        (Kind.OPEN, ""),
+        (StretchKind.OPEN, ""),
+        (StretchKind.HOLIDAY, "Gurpurab"),
+        (StretchKind.OPEN, ""),
     ]
     assert whole.next_change(at("2026-11-30T00:00")) == at("2026-12-24T00:00")
 

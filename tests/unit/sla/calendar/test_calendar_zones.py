@@ -6,7 +6,7 @@ import pytest
 
 from stream.language.zones import read_zone
 from stream.sla.calendar.calendar import Calendar, Stretch
-from stream.sla.calendar.week import Content, Kind, ReadingException, Version, Week, Window
+from stream.sla.calendar.week import Content, ReadingException, StretchKind, Version, Week, Window
 
 HOUR = 3_600_000_000
 MINUTE = HOUR // 60
@@ -26,7 +26,7 @@ def daily(timezone: str, start: float, end: float, days: int = 7) -> Calendar:
 
 
 def opened(calendar: Calendar, start: str, end: str) -> list[tuple[int, int]]:
-    return [(piece.start, piece.end) for piece in calendar.stretches(at(start), at(end)) if piece.kind is Kind.OPEN]
+    return [(piece.start, piece.end) for piece in calendar.stretches(at(start), at(end)) if piece.kind is StretchKind.OPEN]
 
 
 def test_the_day_the_clocks_go_forward_has_23_hours_and_the_day_they_go_back_25() -> None:
@@ -143,8 +143,8 @@ def test_an_exception_by_reading_holds_in_both_passes_of_a_repeated_hour() -> No
     )
     closed = [piece for piece in Calendar("x", content).stretches(at("2026-10-25T00:00"), at("2026-10-25T02:00")) if piece.note]
     assert closed == [
-        Stretch(at("2026-10-25T00:00"), at("2026-10-25T00:30"), Kind.CLOSED, "works"),
-        Stretch(at("2026-10-25T01:00"), at("2026-10-25T01:30"), Kind.CLOSED, "works"),
+        Stretch(at("2026-10-25T00:00"), at("2026-10-25T00:30"), StretchKind.CLOSED, "works"),
+        Stretch(at("2026-10-25T01:00"), at("2026-10-25T01:30"), StretchKind.CLOSED, "works"),
     ]
 
 

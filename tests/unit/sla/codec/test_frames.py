@@ -48,12 +48,12 @@ def test_tickets_that_are_alike_share_the_bytes_of_their_frame() -> None:
     first, second = stored(), stored(START + 5)
     known = len(frames._frames)
 
-    held = frames.cut(first), frames.cut(second)
+    cut = frames.cut(first), frames.cut(second)
 
     assert len(frames._frames) <= known + 1
-    assert held[0][:2] == held[1][:2] != b"\0\0"
-    assert len(held[0]) < len(first) - 50
-    assert b"resolution" not in held[0]
+    assert cut[0][:2] == cut[1][:2] != b"\0\0"
+    assert len(cut[0]) < len(first) - 50
+    assert b"resolution" not in cut[0]
 
 
 def test_when_too_many_frames_are_known_states_stay_whole() -> None:

@@ -269,7 +269,7 @@ def test_a_new_target_carries_the_time_used_and_the_change_is_a_line_at_its_inst
     assert (deadline.target, deadline.due_after) == (4 * HOUR, 4 * HOUR)
 
 
-def test_a_target_that_lay_in_the_past_shows_its_deadline_and_breaches_at_the_change() -> None:
+def test_a_deadline_in_the_past_shows_the_instant_and_breaches_at_the_change() -> None:
     deadline = one(PLAIN, created(0, "p2"), changed(6 * HOUR, priority="p1"), until=7 * HOUR)
 
     assert metrics(deadline) == [(0, 4, "running", 4), (4, 6, "running", 2), (6, 7, "running", 1)]
@@ -358,7 +358,7 @@ def test_an_answer_that_ends_one_cycle_and_begins_the_next_belongs_to_both() -> 
     assert (second.began, second.verdict, second.due) == (3 * HOUR, Outcome.PENDING, 7 * HOUR)
 
 
-def test_where_nothing_is_promised_the_time_is_measured_and_no_deadline_invented() -> None:
+def test_where_there_is_no_target_the_time_is_measured_and_no_deadline_invented() -> None:
     deadline = one(PLAIN, created(0, "p4"), changed(9 * HOUR, status="solved"))
 
     assert (deadline.verdict, deadline.target, deadline.due, deadline.elapsed) == (Outcome.MEASURED, None, None, 9 * HOUR)

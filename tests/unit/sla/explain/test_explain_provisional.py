@@ -40,7 +40,7 @@ def lagging() -> Playback:
     return playback
 
 
-def marks(explanation: Explanation) -> dict[str, ProvisionalReason | None]:
+def provisional(explanation: Explanation) -> dict[str, ProvisionalReason | None]:
     SCHEMA.validate(json.loads(encode_explanation(explanation)))
     return {deadline.level or deadline.commitment: deadline.provisional for deadline in explanation.deadlines}
 
@@ -49,12 +49,16 @@ def test_a_breach_of_a_stale_feed_is_provisional_until_it_is_confirmed() -> None
     playback = lagging()
     explanation = explain_state(POLICIES, playback.states["T"], 6 * HOUR)
     why = ProvisionalReason.FEED_LAGGING
-    assert marks(explanation) == {"resolution": why, "team": why, "head": None}
+    assert provisional(explanation) == {"resolution": why, "team": why, "head": None}
     assert {moment.kind for moment in explanation.deadlines[0].moments if moment.provisional} == {
         Kind.WARNED, Kind.BREACHED, Kind.RAISED
     }  # fmt: skip
     list(playback.tick(6 * HOUR, "test", FeedState.COMPLETE))
-    assert marks(explain_state(POLICIES, playback.states["T"], 6 * HOUR)) == {"resolution": None, "team": None, "head": None}
+    assert provisional(explain_state(POLICIES, playback.states["T"], 6 * HOUR)) == {
+        "resolution": None,
+        "team": None,
+        "head": None,
+    }
 
 
 def test_a_breach_after_lost_input_is_provisional() -> None:
@@ -63,7 +67,7 @@ def test_a_breach_after_lost_input_is_provisional() -> None:
     list(playback.tick(6 * HOUR))
     doubting = playback.engine.deployments.doubting((Doubt(3 * HOUR, ProvisionalReason.INPUT_LOST),))
     explanation = explain_state(doubting, playback.states["T"], 6 * HOUR)
-    assert marks(explanation)["resolution"] is ProvisionalReason.INPUT_LOST
+    assert provisional(explanation)["resolution"] is ProvisionalReason.INPUT_LOST
     assert [moment.kind for moment in explanation.deadlines[0].moments if moment.provisional] == [Kind.BREACHED, Kind.RAISED]
 
 

@@ -227,7 +227,7 @@ def test_what_a_deployment_withdraws(written: Any) -> None:
     assert [each.reason for each in found] == [NoDeadline.WITHDRAWN, NoDeadline.NO_POLICY]
 
 
-def test_a_deployment_that_promises_what_has_passed(written: Any) -> None:
+def test_a_deployment_with_a_deadline_that_has_passed(written: Any) -> None:
     before = written(DESK + "      - {metric: next_response, target: 4h}\n")
     both = written(DESK + RESOLUTION)
     events = created(START), changed(START + 9 * HOUR, team="second")

@@ -1,4 +1,4 @@
-"""Which promises a ticket's fields lead to."""
+"""Which commitments a ticket's fields lead to."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_calendar_that_depends_on_a_field_changes_with_it() -> None:
     ]
 
 
-def test_what_is_promised_follows_from_the_fields_and_from_no_event() -> None:
+def test_which_commitments_apply_follows_from_the_fields_and_from_no_event() -> None:
     by_event = AnyOf((Changed(frozenset({"contract"})), EventIs(frozenset({"ticket.created"})), GOLD))
     policies = policy_set(commitment("resolution"), applies_to=by_event)
 

@@ -112,7 +112,7 @@ def test_a_retarget_into_the_past_solved_at_the_same_instant_is_a_breach() -> No
     assert life.lines("breached", "met_late", "met") == ["breached @6h", "met_late @6h"]
 
 
-def test_what_ends_in_one_event_with_a_change_of_priority_is_judged_by_what_was_promised_before() -> None:
+def test_what_ends_in_one_event_with_a_change_of_priority_is_judged_by_the_target_before() -> None:
     life = run(PLAIN, created(0, "p2"), changed(6 * HOUR, priority="p1", status="solved"))
 
     assert life.lines("breached", "met") == ["met @6h"]
@@ -142,7 +142,7 @@ def test_a_new_target_can_begin_the_count_anew() -> None:
     assert life.effects[-1].elapsed == 4 * HOUR
 
 
-def test_where_nothing_is_promised_the_time_is_measured() -> None:
+def test_where_there_is_no_target_the_time_is_measured() -> None:
     life = run(PLAIN, created(0, "p4"), changed(300 * HOUR, status="solved"))
 
     assert life.lines() == ["started @0h", "measured @300h"]

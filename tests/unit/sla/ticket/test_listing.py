@@ -43,7 +43,7 @@ def test_a_ticket_that_waits_for_its_customer_is_paused_and_may_be_breached_too(
 
 
 @pytest.mark.parametrize("status", ["solved", "closed"])
-def test_a_ticket_to_which_nothing_is_promised_is_unmatched_while_it_is_open(status: str) -> None:
+def test_a_ticket_without_a_target_is_unmatched_while_it_is_open(status: str) -> None:
     life = Life(NOBODY).event(created(0))
 
     assert lists(life) == UNMATCHED

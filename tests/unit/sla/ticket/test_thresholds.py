@@ -28,7 +28,7 @@ OFFICE = read_calendar("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00
         ("2mo", used("1mo"), 31 * 24 + 12, 59 * 24 + 12),
     ],
 )
-def test_a_mark_runs_on_its_own_clock(target: str, threshold: Threshold, warned: float, due: float) -> None:
+def test_a_threshold_runs_on_its_own_clock(target: str, threshold: Threshold, warned: float, due: float) -> None:
     assert OFFICE is not None
     life = run(
         policy_set(commitment("resolution", threshold, p1=target), calendar=OFFICE), created(12 * HOUR), until=9999 * HOUR
@@ -37,7 +37,7 @@ def test_a_mark_runs_on_its_own_clock(target: str, threshold: Threshold, warned:
     assert [(effect.kind, effect.at / HOUR) for effect in life.effects[1:]] == [(Kind.WARNED, warned), (Kind.BREACHED, due)]
 
 
-def test_a_mark_of_the_other_clock_waits_for_the_deadline_to_be_in_sight_again() -> None:
+def test_a_threshold_of_the_other_clock_waits_for_the_deadline_to_be_in_sight_again() -> None:
     assert OFFICE is not None
     policies = policy_set(commitment("resolution", left("2bh"), p1="30h"), calendar=OFFICE)
     life = run(policies, created(12 * HOUR), changed(38 * HOUR, status="pending"), changed(60 * HOUR, status="open"))
@@ -58,7 +58,7 @@ def test_time_used_counts_from_the_start_unless_the_count_began_anew(mode: OnCha
     assert [effect.at // HOUR for effect in life.effects if effect.kind is Kind.WARNED] == warned
 
 
-def test_open_time_used_before_a_new_count_is_left_out_of_the_mark() -> None:
+def test_open_time_used_before_a_new_count_is_left_out_of_the_threshold() -> None:
     assert OFFICE is not None
     policies = policy_set(commitment("resolution", used("3bh"), on_change=OnChange.RESET, p1="9bh", p2="8bh"), calendar=OFFICE)
     life = run(policies, created(15 * HOUR, "p2"), changed(20 * HOUR, priority="p1"))
@@ -72,7 +72,7 @@ def test_a_warning_that_cannot_come_does_not_hold_up_the_others() -> None:
     assert run(policies, created(0)).lines("warned") == ["warned 1h @1h", "warned 50% @2h"]
 
 
-def test_where_nothing_is_promised_only_time_used_can_be_warned_of() -> None:
+def test_where_there_is_no_target_only_time_used_can_be_warned_of() -> None:
     life = run(policy_set(commitment("resolution", share(50), left("1h"), used("9h"))), created(0, "p4"))
 
     assert life.lines() == ["started @0h", "warned 9h @9h"]
@@ -84,7 +84,7 @@ def test_warnings_of_one_instant_come_in_the_order_of_the_policy() -> None:
     assert life.lines("warned") == ["warned 2h @2h", "warned 50% @2h"]
 
 
-def test_a_mark_without_a_length_is_built_from_no_policy() -> None:
+def test_no_policy_has_a_threshold_without_a_length() -> None:
     with pytest.raises(ValueError, match=r"^a threshold that is not a share needs a duration$"):
         resolve(None, ALWAYS, 0)
 

@@ -108,7 +108,7 @@ def test_an_extension_in_wall_time_stays_as_the_business_time_by_which_it_moved_
     assert (life.lines("breached"), life.effects[-1].target) == (["breached @37h"], 12 * HOUR)
 
 
-def test_an_extension_of_what_is_not_promised_any_more_emits_nothing() -> None:
+def test_an_extension_of_what_does_not_apply_any_more_emits_nothing() -> None:
     gold = FieldIn("contract", frozenset({"gold"}))
     policies = policy_set(extensible("2h"), applies_to=gold)
     life = run(policies, created(0, contract="gold"), changed(1 * HOUR, contract="tin"), extension(2 * HOUR, "1h"))

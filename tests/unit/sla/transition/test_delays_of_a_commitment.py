@@ -234,7 +234,7 @@ def test_the_length_of_a_delay_is_stored_with_the_ticket_and_not_with_the_terms_
         state = codec.decode(codec.encode(life.state))
         assert state == life.state
         one = state.head.commitments["resolution"]
-        assert (one.promised, one.adjusted.not_before) == ((15 * 60 - minute) * MINUTE, at("17T20:00"))
+        assert (one.extended_target, one.adjusted.not_before) == ((15 * 60 - minute) * MINUTE, at("17T20:00"))
         terms.add(one.terms)
     assert len(terms) == 1
 

@@ -33,11 +33,11 @@ FIRST = Metric("first", starts=BEGUN, stops=ANSWER)
 SECOND = Metric("second", starts=Changed(frozenset({"team"})), stops=SOLVED)
 
 
-def promised(metric: Metric) -> Policy:
+def commitment_on(metric: Metric) -> Policy:
     return Policy("p", 1, Choice.fixed(AROUND_THE_CLOCK.name), commitments=(Commitment("mine", metric, by_priority(p1="40h")),))
 
 
-def climbed(metric: Metric) -> Policy:
+def ladder_on(metric: Metric) -> Policy:
     level = Level("team", ("team",), Choice.fixed(used("40h")))
     return Policy(
         "p", 1, Choice.fixed(AROUND_THE_CLOCK.name), ladders=(Ladder("mine", LadderKind.FUNCTIONAL, (level,), metric),)
@@ -50,29 +50,29 @@ def two_versions(first: Policy, second: Policy) -> PolicySet:
     return PolicySet((first, later), {AROUND_THE_CLOCK.name: AROUND_THE_CLOCK})
 
 
-def test_a_commitment_that_one_version_counts_is_not_counted_by_the_next_on_a_row_of_its_own() -> None:
-    life = run(two_versions(promised(FIRST), promised(SECOND)), created(0), changed(6 * HOUR, team="x"))
+def test_a_commitment_that_one_version_counts_is_not_counted_by_the_next_on_a_metric_of_its_own() -> None:
+    life = run(two_versions(commitment_on(FIRST), commitment_on(SECOND)), created(0), changed(6 * HOUR, team="x"))
 
     assert life.lines() == ["started @0h", "breached @40h"]
     assert [effect.policy_version for effect in life.effects] == [1, 1]
 
 
 def test_once_the_clock_of_the_old_version_has_ended_the_new_one_counts() -> None:
-    policies = two_versions(promised(FIRST), promised(SECOND))
+    policies = two_versions(commitment_on(FIRST), commitment_on(SECOND))
     life = run(policies, created(0), commented(5 * HOUR), changed(6 * HOUR, team="x"))
 
     assert life.lines() == ["started @0h", "met @5h", "started @6h", "breached @46h"]
     assert [effect.policy_version for effect in life.effects] == [1, 1, 2, 2]
 
 
-def test_a_ladder_that_one_version_raises_is_not_raised_by_the_next_on_a_row_of_its_own() -> None:
-    life = run(two_versions(climbed(FIRST), climbed(SECOND)), created(0), changed(6 * HOUR, team="x"))
+def test_a_ladder_that_one_version_raises_is_not_raised_by_the_next_on_a_metric_of_its_own() -> None:
+    life = run(two_versions(ladder_on(FIRST), ladder_on(SECOND)), created(0), changed(6 * HOUR, team="x"))
 
     assert [(effect.level, effect.at, effect.policy_version) for effect in life.effects] == [("team", 40 * HOUR, 1)]
 
 
 def test_once_the_ladder_of_the_old_version_has_ended_the_new_one_raises_levels() -> None:
-    policies = two_versions(climbed(FIRST), climbed(SECOND))
+    policies = two_versions(ladder_on(FIRST), ladder_on(SECOND))
     life = run(policies, created(0), commented(5 * HOUR), changed(6 * HOUR, team="x"))
 
     assert [(effect.level, effect.at, effect.policy_version) for effect in life.effects] == [("team", 46 * HOUR, 2)]
@@ -84,9 +84,9 @@ def gold_only(*policies: Policy) -> PolicySet:
     )
 
 
-def test_what_a_version_promised_is_withdrawn_by_that_version() -> None:
+def test_what_a_version_brought_is_withdrawn_by_that_version() -> None:
     metric = Metric("first", starts=BEGUN, stops=SOLVED)
-    policy = dataclasses.replace(promised(metric), ladders=climbed(metric).ladders, since=5 * HOUR)
+    policy = dataclasses.replace(commitment_on(metric), ladders=ladder_on(metric).ladders, since=5 * HOUR)
     events = [created(6 * HOUR, contract="gold"), changed(50 * HOUR, contract="none")]
 
     assert run(gold_only(policy), *events).lines() == ["started @6h", "breached @46h", "raised team @46h", "released team @50h"]

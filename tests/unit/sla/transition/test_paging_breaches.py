@@ -18,7 +18,7 @@ def paging(pages: Choice[str]) -> list[tuple[str, bool]]:
     return [(effect.kind, effect.page) for effect in life.effects if effect.kind != Kind.STARTED]
 
 
-def test_only_the_breach_has_the_mark_and_the_fields_at_its_instant_decide() -> None:
+def test_only_the_breach_pages_and_the_fields_at_its_instant_decide() -> None:
     assert paging(Choice(((P1, "yes"),))) == [(Kind.RETARGETED, False), (Kind.BREACHED, True)]
     assert paging(Choice.fixed("yes"))[-1] == (Kind.BREACHED, True)
 
@@ -28,7 +28,7 @@ def test_no_is_as_good_as_nothing() -> None:
     assert paging(Choice(()))[-1] == (Kind.BREACHED, False)
 
 
-def test_the_retraction_of_a_breach_has_its_mark() -> None:
+def test_the_retraction_of_a_breach_that_pages_pages() -> None:
     policies = policy_set(replace(commitment("first_response"), page=Choice.fixed("yes")))
     life = run(policies, created(0), until=5 * HOUR).event(commented(HOUR))
 

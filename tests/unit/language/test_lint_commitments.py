@@ -1,4 +1,4 @@
-"""Warnings about promises that are incomplete, and about fields that events do not have."""
+"""Warnings about commitments that are incomplete, and about fields that events do not have."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def found(tmp_path: Path) -> Found:
             "policies:\n  - policy: p\n    version: 1\n"
             f"    applies_to: {applies_to}\n    calendar: 24x7\n    commitments:\n{lines}{more}"
         )
-        checked = check([path], promises=True, carried=[carried] if carried else [])
+        checked = check([path], incomplete=True, carried=[carried] if carried else [])
         assert {problem.severity for problem in checked.problems} <= {Severity.WARNING}
         return [(problem.line, problem.where, problem.message) for problem in checked.problems]
 

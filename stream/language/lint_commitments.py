@@ -1,4 +1,4 @@
-"""Warns of promises that are likely incomplete: a commitment without an objective, tickets that a target leaves out."""
+"""Warns of commitments that are likely incomplete: without an objective, or with a target that leaves tickets out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stream.sla.policy.policy import Commitment, Policy
 
 
-def warn_of_promises(policies: Sequence[tuple[Policy, object, Report]]) -> None:
+def warn_of_incomplete_commitments(policies: Sequence[tuple[Policy, object, Report]]) -> None:
     """Warn of the newest version of each policy. Of each policy: what was read, the data it was read from, and its report."""
     newest: dict[str, int] = {}
     for policy, _, _ in policies:
