@@ -188,7 +188,7 @@ class Engine:
         effects: list[Effect] = []
         if first is not None:
             if given.unconfirmed:  # what it states again is a fact: nothing would confirm it
-                first = marked_step(self.deployments, (), given, first, now)
+                first = provisional_step(self.deployments, (), given, first, now)
             state = first.state
             effects += first.effects
         revisions = state.revisions
