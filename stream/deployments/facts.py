@@ -77,7 +77,7 @@ class Part(StrEnum):
     """Of a calendar: the length of a working day."""
 
 
-ROW_PARTS: Final = (
+METRIC_PARTS: Final = (
     Part.STARTS,
     Part.STARTS_AT,
     Part.STOPS,
@@ -89,7 +89,7 @@ ROW_PARTS: Final = (
     Part.AGAIN,
     Part.TIMER,
 )
-"""The parts of a metric row, each an attribute of the same name."""
+"""The parts of a metric, each an attribute of the same name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from stream.sla.calendar.duration import Clock, Duration
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.policy.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
-from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric, row_name
+from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric, metric_name
 from stream.sla.policy.policy import (
     AtDeadline,
     Choice,
@@ -420,7 +420,7 @@ def _with_rows(policy: Policy) -> Policy:
 
 
 def _called(base: str, metric: Metric) -> Metric:
-    return replace(metric, name=row_name(base, metric))
+    return replace(metric, name=metric_name(base, metric))
 
 
 def _new_version(random: Random, files: PolicyFiles, start: int) -> PolicyFiles | None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stream.sla.engine import Engine
 from stream.sla.policy.conditions import FieldIn
-from stream.sla.policy.metric import row_name
+from stream.sla.policy.metric import metric_name
 from stream.sla.policy.policy import Choice, Policy
 from tests.examples import examples
 from tests.oracle.deployments import Deployment
@@ -108,7 +108,7 @@ def test_a_ladder_whose_new_name_is_taken_stays_on_its_row() -> None:
     """So it begins anew where it applies again on the row that continues that one."""
     agent_work = commitment("agent_work", p1="4h")
     other = replace(agent_work.metric, pauses=FieldIn("status", frozenset({"pending"})))
-    on_other_row = replace(agent_work, metric=replace(other, name=row_name("agent_work", other)))
+    on_other_row = replace(agent_work, metric=replace(other, name=metric_name("agent_work", other)))
     first = ladder(("team", share(50)), on="agent_work")
     second = replace(first, name="second", was="ladder")
 

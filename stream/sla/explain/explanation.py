@@ -163,7 +163,7 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     monitored_until: int | None = None
     """A raised level's: the ticket is solved, and watched for a recurrence until then."""
     metric: str
-    """The metric row whose stopwatch counts."""
+    """The metric whose stopwatch counts."""
     cycle: int
     policy: str
     policy_version: int

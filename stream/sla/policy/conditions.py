@@ -1,4 +1,4 @@
-"""Conditions over an event and the ticket it leaves behind: the vocabulary of policies and of metric rows.
+"""Conditions over an event and the ticket it leaves behind: the vocabulary of policies and of metrics.
 
 A condition is a tree of three connectives over three kinds of test. It is data (so it can be checked and drawn) and it
 compiles to a ``Test`` (so it can be asked a hundred thousand times a second).

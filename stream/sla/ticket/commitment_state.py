@@ -226,7 +226,7 @@ class CommitmentState:
     def adopt(self, resolved: ResolvedCommitment) -> None:
         """Take the names of what promises it: policy, version and calendar."""
         terms = self.terms
-        self.terms = resolved.terms.on_row(terms.metric).with_target(terms.counted, terms.target)
+        self.terms = resolved.terms.on_metric(terms.metric).with_target(terms.counted, terms.target)
 
     def counts_from(self, watch: Stopwatch) -> int:
         """The instant from which the target counts: months and business days are counted from there."""

@@ -70,7 +70,7 @@ class CommitmentMachine:
 
     @property
     def going_on(self) -> bool:
-        """It goes on where it moves to another row by a deployment."""
+        """It goes on where it moves to another metric by a deployment."""
         return True
 
     @property
@@ -222,7 +222,7 @@ class CommitmentMachine:
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         former = commitment_state.terms
         commitment_state.revise(at)
-        commitment_state.adjust(unjudged=False)  # it moves to another row or cycle
+        commitment_state.adjust(unjudged=False)  # it moves to another metric or cycle
         mode = resolved.commitment.on_change
         self._set_target(rebases=mode is not OnChange.CARRY)
         if mode is OnChange.RESET:
@@ -274,7 +274,7 @@ class CommitmentMachine:
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         before, terms = self._shown(), commitment_state.terms
         if commitment_state.adjusted.unjudged:
-            commitment_state.terms = commitment_state.terms.on_row(resolved.metric)
+            commitment_state.terms = commitment_state.terms.on_metric(resolved.metric)
             commitment_state.adopt(resolved)
             commitment_state.cycle = self.watch.cycle
         else:

@@ -201,8 +201,8 @@ def _move(draft: Draft, rows: tuple[str, str], commitments: frozenset[str], ladd
     for name, current in list(draft.ticket.commitments.items()):
         if current.terms.metric == old_row and name in commitments:
             commitment_state = draft.commitment_state(name) or current
-            commitment_state.terms = commitment_state.terms.on_row(row)
+            commitment_state.terms = commitment_state.terms.on_metric(row)
     for name, current_escalation in list(draft.ticket.escalations.items()):
         if current_escalation.terms.metric == old_row and name in ladders:
             escalation_state = draft.escalation_state(name) or current_escalation
-            escalation_state.terms = escalation_state.terms.on_row(row)
+            escalation_state.terms = escalation_state.terms.on_metric(row)

@@ -200,7 +200,7 @@ class Transition:
         if events is None:
             self.unbuilt += len(change.built)
             return {}
-        build = Transition(Deployments.fixed(change.rows).timeline, Ticket(self.ticket.id), at)
+        build = Transition(Deployments.fixed(change.built_set).timeline, Ticket(self.ticket.id), at)
         for event in events:
             build.event(event)
         build.time(at)
@@ -231,8 +231,8 @@ class Transition:
         ticket = self.ticket
         signalled: list[str] = []
         watches, fields, ended_by = ticket.watches, ticket.fields, ticket.ended_by
-        for triggers in self.policies.rows:
-            metric = triggers.row
+        for triggers in self.policies.all_triggers:
+            metric = triggers.name
             watch = watches.get(metric)
             phase = IDLE if watch is None else watch.phase
             if ended_by:
