@@ -54,7 +54,7 @@ class Kind(StrEnum):
     RETARGETED = "commitment.retargeted"
     EXTENSION_REFUSED = "commitment.extension_refused"
     ELAPSED = "commitment.elapsed"
-    """A timer that promises nothing has run out (customer silence): something may be done now. Counted in no compliance."""
+    """A timer without an obligation has run out (customer silence): something may be done now. Counted in no compliance."""
     BREACH_RETRACTED = "commitment.breach_retracted"
     RETRACTED = "commitment.retracted"
     """Takes back any other commitment effect that is true no more."""
