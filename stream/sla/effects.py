@@ -47,7 +47,7 @@ class Kind(StrEnum):
     MET_LATE = "commitment.met_late"
     """Fulfilled after the breach: states how late. In compliance, the breach counts and this does not."""
     MEASURED = "commitment.measured"
-    """Fulfilled where no target was promised: counted in no compliance."""
+    """Fulfilled where there was no target: counted in no compliance."""
     CANCELLED = "commitment.cancelled"
     PAUSED = "commitment.paused"
     RESUMED = "commitment.resumed"
