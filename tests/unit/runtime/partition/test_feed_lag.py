@@ -18,7 +18,7 @@ from stream.sla.codec import codec
 from stream.sla.feed_health import LIMIT, Feed
 from stream.sla.feed_state import FeedState
 from stream.wire.effect import encode_event, encode_tick
-from tests.unit.runtime.test_wakeups import START, _created, _Partition
+from tests.unit.runtime.partition.test_wakeups import START, _created, _Partition
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
