@@ -12,8 +12,8 @@ from stream.sla.events import ERASURE, Event
 from stream.sla.unconfirmed import StaleFeed, stem_of
 from tests.examples import examples
 from tests.properties.consumer import Consumer
+from tests.properties.strategies import START
 from tests.properties.test_old_events import HORIZON, LATENESS, in_order, standing
-from tests.properties.worlds import START
 from tests.unit.sla.given import HOUR, MINUTE, after, commitment, created, ladder, policy_set, share
 
 if TYPE_CHECKING:

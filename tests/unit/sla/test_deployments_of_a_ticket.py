@@ -19,7 +19,7 @@ from stream.sla.policy.resolve import PolicySet
 from stream.sla.policy.timeline import Deployments, Origin
 from stream.sla.step import Outcome
 from stream.sla.ticket.state import State, open_commitments
-from tests.oracle.scenes import read
+from tests.oracle.scenarios import read
 from tests.unit.sla.given import ALWAYS as AROUND_THE_CLOCK
 from tests.unit.sla.given import HOUR, Life, after, changed, commitment, created, ladder, policy_set, share, used
 
