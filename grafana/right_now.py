@@ -127,8 +127,8 @@ def _at_risk() -> list[Json]:
         table(
             14,
             "At risk",
-            "Open commitments by the time until their deadline, as of now; an empty team: tickets without one. Which "
-            "tickets they are shows the page of each worker (*Workers*, below).",
+            "Open commitments by the time until their deadline, as of now; an empty team: tickets without one. The "
+            "page of each worker (*Workers*, below) lists these tickets.",
             Column("overdue", _within("0.0", by), "none", [("transparent", None), (RED, 0.5)]),
             Column("< 15 min", _band("0.0", "900.0", by), "none", [("transparent", None), (ORANGE, 0.5)]),
             Column("< 1 h", _band("900.0", "3600.0", by), "none", [("transparent", None), (YELLOW, 0.5)]),
