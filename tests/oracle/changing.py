@@ -156,8 +156,8 @@ class Changing:
         names = Names(policies)
         new_rows = rows_of(policies)
         goes_on = continued(earlier, policies, names)
-        waiting = self._waiting(earlier, names, fields)
         renamed = self._renamed_commitments(policies, names, fields), self._renamed_ladders(policies, names, fields)
+        waiting = self._waiting(earlier, names, renamed, fields)
         for row, old_row in goes_on.items():
             self._go_on(policies, renamed, (row, old_row), new_rows[row], fields)
         self._rename(policies, names, renamed, fields)
@@ -304,7 +304,7 @@ class Changing:
         if keeping.is_past(one):
             keeping.breach(one)
 
-    def _waiting(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, dict[str, bool]]:
+    def _waiting(self, earlier: Sequence[Policy], names: Names, renamed: Renamed, fields: Fields) -> dict[str, dict[str, bool]]:
         """By the present names of ladders and levels, what ``Escalating.waiting`` has by the set before."""
         found = {}
         for name, high in self.escalating.escalations.items():
@@ -314,7 +314,9 @@ class Changing:
                 policy = names.policy(resolved_ladder.policy)
                 ladder = names.ladder(policy, name)
                 levels = self.escalating.waiting(name, resolved_ladder)
-                found[ladder] = {names.levels.get((policy, ladder, level), level): opens for level, opens in levels.items()}
+                found[renamed[1].get(name, name)] = {
+                    names.levels.get((policy, ladder, level), level): opens for level, opens in levels.items()
+                }
         return found
 
     def _lay_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, dict[str, bool]]) -> None:
