@@ -1,6 +1,6 @@
 """The differences that two sets of policies may have, and the problems of the step from one to the other.
 
-Facts without words: ``stream.deployments.words`` puts them into text. Instants and lengths are microseconds.
+Facts without text: ``stream.deployments.phrasing`` has the text of each. Instants and lengths are microseconds.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Part(StrEnum):
     """Of a calendar: the length of a working day."""
 
 
-ROW_PARTS: Final = (
+METRIC_PARTS: Final = (
     Part.STARTS,
     Part.STARTS_AT,
     Part.STOPS,
@@ -89,7 +89,7 @@ ROW_PARTS: Final = (
     Part.AGAIN,
     Part.TIMER,
 )
-"""The parts of a metric row, each an attribute of the same name."""
+"""The parts of a metric, each an attribute of the same name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,8 +76,8 @@ def onto_existing(before: Sequence[T], after: Sequence[T]) -> list[T]:
 # What a thing is, whatever its name.
 
 
-def row(metric: Metric | None) -> Metric | None:
-    """A metric row without the name that it has from its commitment or ladder."""
+def unnamed(metric: Metric | None) -> Metric | None:
+    """A metric without the name that it has from its commitment or ladder."""
     if metric is None:
         return None
     return replace(metric, name="" if "/" in metric.name else base_name(metric.name))
@@ -90,11 +90,11 @@ def policy_content(policy: Policy) -> object:
 
 
 def commitment_content(commitment: Commitment) -> Commitment:
-    metric = row(commitment.metric)
+    metric = unnamed(commitment.metric)
     assert metric is not None
     return replace(commitment, name="", was="", metric=metric)
 
 
 def ladder_content(ladder: Ladder) -> Ladder:
     levels = tuple(replace(level, was="") for level in ladder.levels)
-    return replace(ladder, name="", was="", metric=row(ladder.metric), levels=levels)
+    return replace(ladder, name="", was="", metric=unnamed(ladder.metric), levels=levels)

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
 from stream.deployments.calendar_changes import day_of
-from stream.deployments.facts import ROW_PARTS, Change, Code, Fact, Part, Place, Problem
+from stream.deployments.facts import METRIC_PARTS, Change, Code, Fact, Part, Place, Problem
 from stream.deployments.pairing import (
     Pairs,
     commitment_content,
@@ -172,7 +172,7 @@ def _parts(step: Step) -> Iterator[Problem]:
             yield Problem(Code.ZONE_CHANGED, fact.place, fact.before, fact.after)
         elif Place(fact.place.policy, fact.place.version) not in corrected:
             continue
-        elif fact.part is Part.METRIC or fact.part in ROW_PARTS:
+        elif fact.part is Part.METRIC or fact.part in METRIC_PARTS:
             yield Problem(Code.CONDITIONS_CHANGED, fact.place)
         elif fact.part is Part.TARGET and isinstance(fact.before, Duration) and isinstance(fact.after, Duration):
             policy = by_place[fact.place.policy, fact.place.version]

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from stream.deployments.cases import changed_cases
-from stream.deployments.facts import ROW_PARTS, Change, Fact, Part, Place, Value
-from stream.deployments.pairing import Pairs, pair, row
+from stream.deployments.facts import METRIC_PARTS, Change, Fact, Part, Place, Value
+from stream.deployments.pairing import Pairs, pair, unnamed
 from stream.sla.calendar.duration import Duration
 from stream.sla.policy.policy import Choice, Commitment, Ladder, Level, Policy, Threshold
 
@@ -60,7 +60,7 @@ def _commitment(before: Commitment, after: Commitment, here: Place, applies_to: 
     scope = (applies_to, after.when)
     none: Choice[str] = Choice(())
     return [
-        *_row(before.metric, after.metric, here),
+        *_metric(before.metric, after.metric, here),
         *_cases(here, Part.TARGET, (before.target, after.target), scope),
         *_cases(here, Part.WARN_AT, (before.warn_at, after.warn_at), scope),
         *_cases(here, Part.CALENDAR, (before.calendar or none, after.calendar or none), scope),
@@ -83,7 +83,7 @@ def _ladder(before: Ladder, after: Ladder, here: Place, applies_to: Condition) -
     scope = (applies_to, after.when)
     levels = pair(before.levels, after.levels)
     renamed = levels.renamed
-    facts = _row(before.metric, after.metric, here)
+    facts = _metric(before.metric, after.metric, here)
     facts += _values(
         here,
         {
@@ -123,12 +123,12 @@ def _level(before: Level, after: Level, here: Place, scope: tuple[Condition, ...
     ]
 
 
-def _row(before: Metric | None, after: Metric | None, here: Place) -> list[Fact]:
-    """The name of the row, unless the row is the thing's own, and its conditions."""
-    old, new = row(before), row(after)
+def _metric(before: Metric | None, after: Metric | None, here: Place) -> list[Fact]:
+    """The name of the metric, unless the metric is the thing's own, and its conditions."""
+    old, new = unnamed(before), unnamed(after)
     names = tuple(metric.name if metric is not None else "" for metric in (old, new))
     facts = _values(here, {Part.METRIC: (names[0], names[1])})
-    return facts + _values(here, {part: (getattr(old, part, None), getattr(new, part, None)) for part in ROW_PARTS})
+    return facts + _values(here, {part: (getattr(old, part, None), getattr(new, part, None)) for part in METRIC_PARTS})
 
 
 def _under_new_names(ladder: Ladder, renamed: Mapping[str, str]) -> Ladder:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 from stream.documents.readers import part, part_or, read_name, read_word, read_yes_no, section, shown, under
 from stream.language.choices import read_choice
 from stream.language.conditions import read_clock_condition, read_ticket_condition
-from stream.language.metrics import PARTS, read_parts
+from stream.language.metrics import METRIC_KEYS, read_metric_keys
 from stream.language.renames import read_was
 from stream.language.thresholds import read_duration, read_share, read_target, read_warnings
 from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import ALWAYS, Condition
-from stream.sla.policy.metric import base_name, row_name
+from stream.sla.policy.metric import base_name, metric_name
 from stream.sla.policy.policy import YES, AtDeadline, Choice, Commitment, OnChange, Threshold
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _KEYS: Final = (
     "pause_time",
     "page",
     "was",
-    *PARTS,
+    *METRIC_KEYS,
 )
 
 
@@ -48,7 +48,7 @@ def read_commitment(data: object, report: Report, scope: Scope) -> Commitment | 
     entry = section(data, report, _KEYS, required=("metric", "target"))
     if entry is None:
         return None
-    base = part(entry, "metric", report, scope.read_row)
+    base = part(entry, "metric", report, scope.read_metric)
     name = read_name(entry.get("name", entry.get("metric", "")), under(report, "name" if "name" in entry else "metric"))
     when: Condition | None = part(entry, "when", report, read_clock_condition) if "when" in entry else ALWAYS
     target = part(entry, "target", report, lambda value, here: read_choice(value, here, read_target))
@@ -71,7 +71,7 @@ def read_commitment(data: object, report: Report, scope: Scope) -> Commitment | 
     objective = part(entry, "objective", report, _read_objective)
     cap = part(entry, "extensions", report, _read_cap)
     was = read_was(entry, report, name)
-    metric = _row(entry, report, base) if base and name else None
+    metric = _metric(entry, report, base) if base and name else None
     if metric is not None and metric.timer and objective is not None:
         report(("objective",), "a timer promises nothing, so there is nothing to keep: take `objective` away")
     if metric is not None and metric.timer and "at_deadline" in entry:
@@ -85,10 +85,10 @@ def read_commitment(data: object, report: Report, scope: Scope) -> Commitment | 
     )
 
 
-def _row(entry: Mapping[str, object], report: Report, base: Metric) -> Metric | None:
-    """The metric's row, or, where the commitment changes parts of it, one of its own."""
-    metric = read_parts({key: entry[key] for key in PARTS if key in entry}, report, base)
-    return metric if metric is None or metric == base else replace(metric, name=row_name(base_name(base.name), metric))
+def _metric(entry: Mapping[str, object], report: Report, base: Metric) -> Metric | None:
+    """The metric, or, where the commitment changes parts of it, one of its own."""
+    metric = read_metric_keys({key: entry[key] for key in METRIC_KEYS if key in entry}, report, base)
+    return metric if metric is None or metric == base else replace(metric, name=metric_name(base_name(base.name), metric))
 
 
 def _read_objective(data: object, report: Report) -> float | None:

@@ -23,11 +23,11 @@ from stream.documents.readers import (
 )
 from stream.language.choices import read_choice
 from stream.language.conditions import read_clock_condition
-from stream.language.metrics import CLOCK_PARTS, read_parts
+from stream.language.metrics import STOPWATCH_KEYS, read_metric_keys
 from stream.language.renames import check_renames, read_was
 from stream.language.thresholds import read_after, read_at, read_target
 from stream.sla.policy.conditions import ALWAYS, Condition
-from stream.sla.policy.metric import Again, row_name
+from stream.sla.policy.metric import Again, metric_name
 from stream.sla.policy.policy import Ladder, LadderKind, Level
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _KEYS: Final = (
     "raise_again_after",
     "monitoring",
     "was",
-    *CLOCK_PARTS,
+    *STOPWATCH_KEYS,
 )
 _LEVEL_KEYS: Final = (
     "level",
@@ -74,7 +74,7 @@ def read_ladder(data: object, report: Report, policy: str, commitments: Collecti
     if kind is LadderKind.HIERARCHICAL:
         _refuse_teams(entry, report)
     commitment = part(entry, "on", report, lambda value, here: _read_reference(value, here, "commitment", commitments))
-    metric = _own_row(entry, report, policy, name or "")
+    metric = _own_metric(entry, report, policy, name or "")
     names = [str(level["level"]) for level in _mappings(entry.get("levels")) if "level" in level]
     request = part(entry, "on_request", report, lambda value, here: _read_request(value, here, names, commitments))
     level, after = request if request is not None else ("", "")
@@ -87,19 +87,19 @@ def read_ladder(data: object, report: Report, policy: str, commitments: Collecti
     return Ladder(name, kind, levels, metric, commitment or "", when, owner, again, level, after, monitoring, was)
 
 
-def _own_row(entry: Mapping[str, object], report: Report, policy: str, name: str) -> Metric | None:
+def _own_metric(entry: Mapping[str, object], report: Report, policy: str, name: str) -> Metric | None:
     """The ladder's own stopwatch; ``None`` for a ladder that stands on a commitment."""
-    parts = {key: entry[key] for key in CLOCK_PARTS if key in entry}
+    given = {key: entry[key] for key in STOPWATCH_KEYS if key in entry}
     if "on" in entry:
-        for key in parts:
+        for key in given:
             report((key,), "the ladder stands on a commitment (`on`), which determines when its stopwatch starts and stops")
         return None
-    if not parts:
+    if not given:
         report((), "must stand on something: `on: <commitment>`, or `starts` and `stops` of its own")
         return None
     # Whoever escalates wants the problem solved: a ticket that is opened again takes the ladder up where it stood.
-    metric = read_parts(parts, report, None, again=Again.CONTINUE)
-    return replace(metric, name=row_name(f"{policy}/{name}", metric)) if metric is not None else None
+    metric = read_metric_keys(given, report, None, again=Again.CONTINUE)
+    return replace(metric, name=metric_name(f"{policy}/{name}", metric)) if metric is not None else None
 
 
 def _read_levels(data: object, report: Report, *, on_own: bool) -> tuple[Level, ...] | None:

@@ -1,4 +1,4 @@
-"""Metric rows as a policy file writes them: whole rows, and the parts of one that a commitment replaces."""
+"""Metrics as a policy file writes them: whole metrics, and the keys of one that a commitment replaces."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from stream.documents.document import Report
 from stream.documents.readers import as_text, listed, part, read_name, read_word, read_yes_no, section, shown, suggestion, under
 from stream.language.conditions import NEVER, read_condition
 from stream.sla.policy.conditions import ALWAYS, Condition, Not, momentary
-from stream.sla.policy.metric import BUILT_IN, Again, Metric, base_name, row_name
+from stream.sla.policy.metric import BUILT_IN, Again, Metric, base_name, metric_name
 
 CONDITIONS: Final = ("starts", "stops", "pauses", "resumes", "restarts", "cancels", "reopens")
-CLOCK_PARTS: Final = (*CONDITIONS, "again", "starts_at")
+STOPWATCH_KEYS: Final = (*CONDITIONS, "again", "starts_at")
 """The keys a stopwatch is written with, that of a ladder too."""
-PARTS: Final = (*CLOCK_PARTS, "timer")
+METRIC_KEYS: Final = (*STOPWATCH_KEYS, "timer")
 """The keys a metric is written with."""
 
 if TYPE_CHECKING:
@@ -28,21 +28,21 @@ _NOTHING: Final = Metric("", starts=NEVER, stops=NEVER)
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A row as a file writes it, not yet read, because it may build on one that stands in another file."""
+    """A metric as a file writes it, not yet read, because it may build on one that stands in another file."""
 
     data: object
     report: Report
 
 
-def read_rows(written: Mapping[str, Written]) -> dict[str, Metric | None]:
-    """Every row that a policy may name: the built-in ones and the written ones; ``None`` for one that could not be read."""
+def read_metrics(written: Mapping[str, Written]) -> dict[str, Metric | None]:
+    """Every metric that a policy may name: the built-in ones and the written ones; ``None`` for one that could not be read."""
     metrics: dict[str, Metric | None] = dict(BUILT_IN)
     done: set[str] = set()
 
     def read(name: str, above: tuple[str, ...]) -> Metric | None:
         if name not in done:
             done.add(name)
-            metrics[name] = _read_row(name, written[name], base=lambda like, report: base(name, like, report, above))
+            metrics[name] = _read_metric(name, written[name], base=lambda like, report: base(name, like, report, above))
         return metrics[name]
 
     def base(name: str, like: str, report: Report, above: tuple[str, ...]) -> Metric | None:
@@ -62,8 +62,10 @@ def read_rows(written: Mapping[str, Written]) -> dict[str, Metric | None]:
     return metrics
 
 
-def read_parts(data: Mapping[str, object], report: Report, base: Metric | None, *, again: Again = Again.NEVER) -> Metric | None:
-    """The row that the parts given in ``data`` make of ``base``, under the same name; a new one if there is no base."""
+def read_metric_keys(
+    data: Mapping[str, object], report: Report, base: Metric | None, *, again: Again = Again.NEVER
+) -> Metric | None:
+    """The metric that the keys given in ``data`` make of ``base``, under the same name; a new one if there is no base."""
     metric = base or replace(_NOTHING, again=again)
     failed = False
     given: dict[str, Condition] = {}
@@ -98,7 +100,7 @@ def read_parts(data: Mapping[str, object], report: Report, base: Metric | None, 
                 failed = True
     if failed:
         return None
-    # A part that never holds is a part the row does not have, except for the two that every row has.
+    # A condition that never holds is one the metric does not have, except for the two that every metric has.
     optional = {name: None if condition == NEVER else condition for name, condition in given.items()}
     metric = replace(
         metric,
@@ -110,7 +112,7 @@ def read_parts(data: Mapping[str, object], report: Report, base: Metric | None, 
         cancels=optional.get("cancels", metric.cancels),
     )
     if metric.resumes is not None and metric.pauses is None:
-        report(("resumes",), "there is nothing to resume from: the row has no `pauses`")
+        report(("resumes",), "there is nothing to resume from: the metric has no `pauses`")
         return None
     return _with_reopens(metric, base, given, optional, report)
 
@@ -124,7 +126,7 @@ def _read_field(data: object, report: Report) -> str | None:
 
 
 def in_zone(metric: Metric, choice: Choice[str], scope: Scope, report: Report) -> Metric | None:
-    """The row, counted on these calendars. Where a date starts it, its dates begin in the zone of the calendars."""
+    """The metric, counted on these calendars. Where a date starts it, its dates begin in the zone of the calendars."""
     if not metric.starts_at:
         return metric
     calendars = [scope.calendars[name] for _, name in choice.cases]
@@ -136,7 +138,7 @@ def in_zone(metric: Metric, choice: Choice[str], scope: Scope, report: Report) -
     if not zones:
         return None  # the calendar is a problem already
     placed = replace(metric, zone=next(iter(zones.values())))
-    return replace(placed, name=row_name(base_name(metric.name), placed))
+    return replace(placed, name=metric_name(base_name(metric.name), placed))
 
 
 def _with_reopens(
@@ -158,20 +160,20 @@ def _with_reopens(
     if kept is not None and base is not None and ("stops" not in given or kept != Not(base.stops)):
         return replace(metric, reopens=kept)
     if momentary(metric.stops):
-        report((), "`again: continue` needs `reopens`: what stops this row is an event, which is over at once")
+        report((), "`again: continue` needs `reopens`: what stops this metric is an event, which is over at once")
         return None
     return replace(metric, reopens=Not(metric.stops))
 
 
-def _read_row(name: str, written: Written, base: _Base) -> Metric | None:
+def _read_metric(name: str, written: Written, base: _Base) -> Metric | None:
     report = written.report
     if read_name(name, report) is None:
         return None
-    data = section(written.data, report, (*PARTS, "like"))
+    data = section(written.data, report, (*METRIC_KEYS, "like"))
     if data is None:
         return None
     if "like" not in data:
-        metric = read_parts(data, report, None)
+        metric = read_metric_keys(data, report, None)
     else:
         like = data["like"]
         here = under(report, "like")
@@ -179,7 +181,7 @@ def _read_row(name: str, written: Written, base: _Base) -> Metric | None:
             here((), f"must name a metric, not {shown(like)}")
             return None
         start = base(like, here)
-        metric = read_parts(data, report, start) if start is not None else None
+        metric = read_metric_keys(data, report, start) if start is not None else None
     if metric is None or metric == BUILT_IN.get(name):
         return metric
-    return replace(metric, name=row_name(name, metric))
+    return replace(metric, name=metric_name(name, metric))

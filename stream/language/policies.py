@@ -18,7 +18,7 @@ from stream.language.lint_commitments import warn_of_incomplete_commitments
 from stream.language.lint_definitions import warn_of_last_dates, warn_of_unused
 from stream.language.lint_fields import Carried, warn_of_fields
 from stream.language.lint_warnings import warn_of, warn_of_spellings
-from stream.language.metrics import Written, read_rows
+from stream.language.metrics import Written, read_metrics
 from stream.language.policy import Reading, read_policy
 from stream.language.renames import check_renames
 from stream.language.scope import Scope
@@ -63,16 +63,16 @@ def check(names: Sequence[str | Path], *, incomplete: bool = False, carried: Seq
     """
     documents = [_read(name) for name in names]
     tops = [(document, _read_top(document)) for document in documents]
-    written_calendars, written_rows = _by_name(tops, "calendars"), _by_name(tops, "metrics")
+    written_calendars, written_metrics = _by_name(tops, "calendars"), _by_name(tops, "metrics")
     calendars = _read_calendars(written_calendars)
-    metrics = read_rows({name: Written(entry.data, entry.report) for name, entry in written_rows.items()})
+    metrics = read_metrics({name: Written(entry.data, entry.report) for name, entry in written_metrics.items()})
     scope = Scope(metrics, calendars)
     entries = _read_policies(tops, scope)
     readings = [reading for _, reading in entries]
     usable = {name: calendar for name, calendar in calendars.items() if calendar is not None}
     lint(readings, usable)
     if not any(document.problems for document in documents):
-        warn_of_unused(written_calendars, written_rows, scope)
+        warn_of_unused(written_calendars, written_metrics, scope)
         warn_of_last_dates(written_calendars, scope, usable)
         for calendar in written_calendars.values():
             warn_of_local_days(calendar.data, calendar.warn)

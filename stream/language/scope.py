@@ -1,4 +1,4 @@
-"""The names that all files together define for policies: metric rows and calendars."""
+"""The names that all files together define for policies: metrics and calendars."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Scope:
     metrics: Mapping[str, Metric | None]
     calendars: Mapping[str, Calendar | None]
     used: set[str] = field(default_factory=set)
-    """The rows and calendars that policies have named so far."""
+    """The metrics and calendars that policies have named so far."""
 
-    def read_row(self, data: object, report: Report) -> Metric | None:
-        """The row that the name of a metric stands for."""
+    def read_metric(self, data: object, report: Report) -> Metric | None:
+        """The metric of a name."""
         if not isinstance(data, str) or data not in self.metrics:
             hint = suggestion(str(data), self.metrics)
             report((), f"there is no metric {shown(data)}{hint}; known: {listed(self.metrics)}")

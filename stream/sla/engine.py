@@ -187,12 +187,14 @@ class Engine:
             first = self._rejudge(state, now)
         effects: list[Effect] = []
         if first is not None:
+            if given.unconfirmed:  # what it states again is a fact: nothing would confirm it
+                first = provisional_step(self.deployments, (), given, first, now)
             state = first.state
             effects += first.effects
         revisions = state.revisions
-        if given.unconfirmed:
+        if state.unconfirmed:
             found, _, revisions = confirmed(
-                true_since_base(self.deployments, state, now), given.unconfirmed, given.unconfirmed, revisions, event.id
+                true_since_base(self.deployments, state, now), state.unconfirmed, state.unconfirmed, revisions, event.id
             )
             effects += found
         at = max(event.at, extent(state.head).until)

@@ -76,8 +76,11 @@ def _added_up(deployments: Deployments, head: Ticket, base: Ticket) -> Ticket:
 
 
 def old_id(event: Event) -> str:
-    """As ``State.old_ids``."""
-    return bounded_name(f"{event.source}\n{event.id}\n{event.seq}" if event.seq else f"{event.source}\n{event.id}")
+    """As ``State.old_ids``: another text for each identity."""
+    source, id_, seq = event.source, event.id, event.seq
+    if "\n" in source or "\n" in id_:
+        return bounded_name(f"\n{len(source)}\n{source}{id_}\n{seq}")
+    return bounded_name(f"{source}\n{id_}\n{seq}" if seq else f"{source}\n{id_}")
 
 
 def is_too_late(base: Ticket, event: Event, known: Mapping[int, Deployment]) -> bool:

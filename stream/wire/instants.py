@@ -23,7 +23,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class InstantError(ValueError):
-    """The text is not an instant, or it is outside the years 1970 to 2199."""
+    """The text is not an instant, or it is outside the years that are allowed."""
 
 
 def parse_instant(text: str, end: int = END) -> int:
@@ -34,7 +34,8 @@ def parse_instant(text: str, end: int = END) -> int:
         raise InstantError(f"{text!r} is not an RFC 3339 time with an offset, like 2026-03-02T09:30:00Z") from error
     instant = epoch_micros(moment)
     if not FIRST <= instant < end:
-        raise InstantError(f"{text!r} is outside the years 1970 to 2199")
+        last = (_EPOCH + timedelta(microseconds=end - 1)).year
+        raise InstantError(f"{text!r} is outside the years 1970 to {last}")
     return instant
 
 

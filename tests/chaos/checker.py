@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stream.sla.events import Event
     from tests.chaos.recording import Recording, Stored
     from tests.chaos.truth import Truth
-    from tests.oracle.promised import Expected
+    from tests.oracle.ticket import Expected
 
 _RETRACTIONS = (Kind.BREACH_RETRACTED, Kind.RETRACTED, Kind.ESCALATION_RETRACTED)
 

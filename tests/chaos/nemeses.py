@@ -1,4 +1,4 @@
-"""What is done to a run, one function a kind of fault. Each decides by the run's own dice, and ends when it has done its worst.
+"""The faults of a run, one function a kind. Each decides by the run's random numbers, and ends when its fault is over.
 
 None waits until the workers have recovered: the next fault may well hit them before that.
 """
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class World:
-    """What nemeses may break, and what they note."""
+class ChaosRun:
+    """What nemeses may use of a run, and what they note."""
 
     random: Random
     pace: Pace
@@ -72,131 +72,131 @@ class World:
         await asyncio.sleep(self.random.uniform(least, most))
 
 
-async def kill(world: World) -> None:
+async def kill(run: ChaosRun) -> None:
     """kill -9, up to three times in a row."""
-    for _ in range(world.random.randint(1, 3)):
-        if world.victim().send(signal.SIGKILL):
-            world.fault("kill -9")
-        await world.wait(0.5, 5)
+    for _ in range(run.random.randint(1, 3)):
+        if run.victim().send(signal.SIGKILL):
+            run.fault("kill -9")
+        await run.wait(0.5, 5)
 
 
-async def die_in_a_unit(world: World) -> None:
+async def die_in_a_unit(run: ChaosRun) -> None:
     """A worker dies at a step of the commit cycle, some units of work after its start."""
-    for worker in world.random.sample(world.cluster.workers, world.random.randint(1, 2)):
-        worker.failpoint = f"{world.random.choice(STEPS)}:{world.random.randint(1, 25)}"
+    for worker in run.random.sample(run.cluster.workers, run.random.randint(1, 2)):
+        worker.failpoint = f"{run.random.choice(STEPS)}:{run.random.randint(1, 25)}"
         if worker.send(signal.SIGKILL):
-            world.fault("death at a step of a unit of work")
-        await world.wait(3, 6)
+            run.fault("death at a step of a unit of work")
+        await run.wait(3, 6)
 
 
-async def pause(world: World) -> None:
+async def pause(run: ChaosRun) -> None:
     """A process is stopped for longer than its session, and then goes on as if nothing had been."""
-    worker = world.victim()
+    worker = run.victim()
     if worker.send(signal.SIGSTOP):
-        world.fault("SIGSTOP")
-        await world.wait(SESSION + 2, SESSION + 6)
-        world.fault("SIGCONT")
+        run.fault("SIGSTOP")
+        await run.wait(SESSION + 2, SESSION + 6)
+        run.fault("SIGCONT")
         worker.send(signal.SIGCONT)
 
 
-async def come_and_go(world: World) -> None:
+async def come_and_go(run: ChaosRun) -> None:
     """Workers leave in good order and come back, every few seconds."""
-    for _ in range(world.random.randint(2, 4)):
-        worker = world.random.choice(world.cluster.workers)
-        world.fault("leave" if worker.wanted else "join")
+    for _ in range(run.random.randint(2, 4)):
+        worker = run.random.choice(run.cluster.workers)
+        run.fault("leave" if worker.wanted else "join")
         worker.wanted = not worker.wanted
         if not worker.wanted:
             worker.send(signal.SIGTERM)
-        await world.wait(1, 4)
-    for worker in world.cluster.workers:
+        await run.wait(1, 4)
+    for worker in run.cluster.workers:
         if not worker.wanted:
-            world.fault("join")
+            run.fault("join")
             worker.wanted = True
-            await world.wait(0, 2)
+            await run.wait(0, 2)
 
 
-async def kill_broker(world: World) -> None:
+async def kill_broker(run: ChaosRun) -> None:
     """kill -9 of the broker, in the middle of transactions; it comes back at once."""
-    for _ in range(world.random.randint(1, 2)):
-        world.fault("broker kill -9")
-        await asyncio.to_thread(world.broker.kill)
-        await asyncio.to_thread(world.broker.start)
-        await world.wait(1, 4)
+    for _ in range(run.random.randint(1, 2)):
+        run.fault("broker kill -9")
+        await asyncio.to_thread(run.broker.kill)
+        await asyncio.to_thread(run.broker.start)
+        await run.wait(1, 4)
 
 
-async def broker_away(world: World) -> None:
+async def broker_away(run: ChaosRun) -> None:
     """No broker for half a minute, or nearly: longer than sessions, and than the watchdog has patience."""
-    world.fault("broker away")
-    await asyncio.to_thread(world.broker.kill if world.random.random() < 0.5 else world.broker.stop)
-    await world.wait(15, 30)
-    await asyncio.to_thread(world.broker.start)
+    run.fault("broker away")
+    await asyncio.to_thread(run.broker.kill if run.random.random() < 0.5 else run.broker.stop)
+    await run.wait(15, 30)
+    await asyncio.to_thread(run.broker.start)
 
 
-async def poison(world: World) -> None:
+async def poison(run: ChaosRun) -> None:
     """Bad records, many at once, between the good ones."""
-    count = world.random.randint(20, 80)
-    world.fault("poison pill", times=count)
-    world.helpdesk.publish_now(broken(world.random, 1_000 + number, world.pace.minute()) for number in range(count))
-    await world.wait(0, 1)
+    count = run.random.randint(20, 80)
+    run.fault("poison pill", times=count)
+    run.helpdesk.publish_now(broken(run.random, 1_000 + number, run.pace.minute()) for number in range(count))
+    await run.wait(0, 1)
 
 
-async def repeat(world: World) -> None:
+async def repeat(run: ChaosRun) -> None:
     """The newest few hundred records come again, in any order."""
-    newest = world.helpdesk.records[-world.random.randint(50, 400) :]
-    world.random.shuffle(newest)
-    world.fault("shuffled repetition", times=len(newest))
-    world.helpdesk.publish_now(newest)
-    await world.wait(0, 1)
+    newest = run.helpdesk.records[-run.random.randint(50, 400) :]
+    run.random.shuffle(newest)
+    run.fault("shuffled repetition", times=len(newest))
+    run.helpdesk.publish_now(newest)
+    await run.wait(0, 1)
 
 
-async def step_clock(world: World) -> None:
+async def step_clock(run: ChaosRun) -> None:
     """A worker's clock is set ahead or back, and after a while set right."""
-    worker = world.victim()
-    by = world.random.choice([-1, 1]) * world.random.randint(2, 25) * MINUTE
-    world.fault("clock set ahead" if by > 0 else "clock set back")
+    worker = run.victim()
+    by = run.random.choice([-1, 1]) * run.random.randint(2, 25) * MINUTE
+    run.fault("clock set ahead" if by > 0 else "clock set back")
     began = time.time_ns() // 1_000
     worker.clock.set(offset=by)
     try:
-        await world.wait(1, 6)
+        await run.wait(1, 6)
     finally:
         worker.clock.set(offset=0)
-        world.steps.append(Step(began, time.time_ns() // 1_000, by))
+        run.steps.append(Step(began, time.time_ns() // 1_000, by))
 
 
-async def fill_disk(world: World) -> None:
+async def fill_disk(run: ChaosRun) -> None:
     """No room is left for the broker's data. It ends; room is made; it is started again."""
-    world.fault("full disk")
-    world.disk.fill(world.broker.pid)
+    run.fault("full disk")
+    run.disk.fill(run.broker.pid)
     deadline = time.monotonic() + 30
     try:
-        while world.broker.alive and time.monotonic() < deadline:
+        while run.broker.alive and time.monotonic() < deadline:
             # A broker that has nothing to write does not notice.
-            world.helpdesk.publish_now([broken(world.random, 5_000, world.pace.minute())])
+            run.helpdesk.publish_now([broken(run.random, 5_000, run.pace.minute())])
             await asyncio.sleep(0.25)
-        if world.broker.alive:
+        if run.broker.alive:
             raise AssertionError("the broker had no room left for 30 s and did not end")
     finally:
-        world.disk.free()
-    await asyncio.to_thread(world.broker.start)
+        run.disk.free()
+    await asyncio.to_thread(run.broker.start)
 
 
-async def hang(world: World) -> None:
+async def hang(run: ChaosRun) -> None:
     """The event loop does nothing for longer than the session, while other threads of the process go on."""
-    if world.victim().hang(world.random.uniform(SESSION + 1, SESSION + 4)):
-        world.fault("event loop blocked")
-    await world.wait(2, 8)
+    if run.victim().hang(run.random.uniform(SESSION + 1, SESSION + 4)):
+        run.fault("event loop blocked")
+    await run.wait(2, 8)
 
 
-async def hang_for_ever(world: World) -> None:
+async def hang_for_ever(run: ChaosRun) -> None:
     """The event loop never does anything again. The process has to end by itself."""
-    if world.victim().hang(None):
-        world.fault("event loop blocked for ever")
-    await world.wait(2, 8)
+    if run.victim().hang(None):
+        run.fault("event loop blocked for ever")
+    await run.wait(2, 8)
 
 
 BROKER_FAULTS: Final = {"broker kill -9", "broker away", "full disk"}
 
-Nemesis = Callable[[World], Awaitable[None]]
+Nemesis = Callable[[ChaosRun], Awaitable[None]]
 
 KINDS: Final[list[Nemesis]] = [
     kill,

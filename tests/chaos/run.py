@@ -30,7 +30,7 @@ from tests.chaos.disk import Disk
 from tests.chaos.erasures_checker import check_erasures
 from tests.chaos.feeds_checker import check_feeds
 from tests.chaos.helpdesk import Helpdesk
-from tests.chaos.nemeses import BROKER_FAULTS, KINDS, Nemesis, World
+from tests.chaos.nemeses import BROKER_FAULTS, KINDS, ChaosRun, Nemesis
 from tests.chaos.outages import Outage, Watch
 from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, committed, read_all, record
@@ -79,7 +79,7 @@ def policies() -> PolicySet:
     return load([POLICY])
 
 
-async def run(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Nemesis], at_least: int) -> Outcome:
+async def run_seed(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Nemesis], at_least: int) -> Outcome:
     """One run with faults in this order, ``at_least`` so many of them and then others as long as the feed lasts.
 
     ``minutes``: of feed, each a second. The logs lie in ``folder`` afterwards.
@@ -96,16 +96,16 @@ async def run(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Nemesis]
         helpdesk = Helpdesk(broker.bootstrap, topics.events, pace)
         watch = Watch(broker.bootstrap, topics, helpdesk)
         policy_log = PolicyLog({"bootstrap_servers": broker.bootstrap}, topics)
-        world = World(random, pace, broker, disk, cluster, helpdesk, watch, policy_log, folder)
+        run = ChaosRun(random, pace, broker, disk, cluster, helpdesk, watch, policy_log, folder)
         try:
             async with _going_on(cluster.supervise(), helpdesk.publish(), watch.run()) as still_well:
-                until = await _play(world, topics, minutes, kinds, at_least, still_well)
+                until = await _play(run, topics, minutes, kinds, at_least, still_well)
             recording = await record(
                 broker.bootstrap,
                 topics,
-                world.calendars,
+                run.calendars,
                 pace=pace,
-                steps=world.steps,
+                steps=run.steps,
                 until=until,
                 stopped=pace.now(),
                 history=history,
@@ -114,10 +114,10 @@ async def run(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Nemesis]
             cluster.kill()
         (folder / "broker.log").write_bytes(broker.log.read_bytes())
     objections, counts = judge(recording)
-    objections += cluster.unexplained(broker_was_away=bool(BROKER_FAULTS & world.injected.keys()))
+    objections += cluster.unexplained(broker_was_away=bool(BROKER_FAULTS & run.injected.keys()))
     counts.update(f"exit {one.status}" for one in cluster.exits)
     counts["published again"] = helpdesk.again
-    return Outcome(seed, objections, world.injected, watch.outages, counts, time.monotonic() - since)
+    return Outcome(seed, objections, run.injected, watch.outages, counts, time.monotonic() - since)
 
 
 def judge(recording: Recording, known: Truth | None = None) -> tuple[list[str], Counter[str]]:
@@ -139,7 +139,7 @@ def judge(recording: Recording, known: Truth | None = None) -> tuple[list[str], 
 
 
 async def _play(
-    world: World,
+    run: ChaosRun,
     topics: Topics,
     minutes: int,
     kinds: Sequence[Nemesis],
@@ -147,7 +147,7 @@ async def _play(
     still_well: Callable[[], None],
 ) -> int:
     """The feed and the faults, until everything is processed. The instant up to which everything must have been emitted."""
-    bootstrap = world.broker.bootstrap
+    bootstrap = run.broker.bootstrap
 
     async def until(true: Callable[[], Awaitable[bool]], what: str) -> None:
         deadline = time.monotonic() + _PATIENCE
@@ -158,17 +158,17 @@ async def _play(
             await asyncio.sleep(0.25)
 
     async def ready() -> bool:
-        return all(worker.logged("ready: ") for worker in world.cluster.workers)
+        return all(worker.logged("ready: ") for worker in run.cluster.workers)
 
     async def all_published_and_processed() -> bool:
-        if not world.helpdesk.done:
+        if not run.helpdesk.done:
             return False
         reached = await committed(bootstrap, topics.group, topics.events)
-        return all(reached.get(number, 0) > offset for number, (_, offset) in world.helpdesk.published.items())
+        return all(reached.get(number, 0) > offset for number, (_, offset) in run.helpdesk.published.items())
 
     async def deployments_hold() -> bool:
-        last = (await world.policy_log.read()).log.last
-        return last is not None and last.at < world.pace.minute()
+        last = (await run.policy_log.read()).log.last
+        return last is not None and last.at < run.pace.minute()
 
     async def canaries_died() -> bool:
         found = (await read_all(bootstrap, (topics.breaches,)))[topics.breaches]
@@ -177,26 +177,26 @@ async def _play(
         return len({effect.ticket for effect in emitted if effect.kind is Kind.BREACHED}) == PARTITIONS
 
     await until(ready, "the workers have started")
-    begins = world.pace.minute()
-    world.helpdesk.feed(with_erasures(world.random, planned(world.random, begins, minutes, 5)))
-    await world.wait(1, 4)
+    begins = run.pace.minute()
+    run.helpdesk.feed(with_erasures(run.random, planned(run.random, begins, minutes, 5)))
+    await run.wait(1, 4)
     for count, nemesis in enumerate(kinds):
-        if count < at_least or world.pace.now() < begins + minutes * MINUTE:
-            meanwhile = [deploy] if nemesis is not deploy and world.random.random() < DEPLOYING else []
-            await asyncio.gather(*(each(world) for each in (nemesis, *meanwhile)))
+        if count < at_least or run.pace.now() < begins + minutes * MINUTE:
+            meanwhile = [deploy] if nemesis is not deploy and run.random.random() < DEPLOYING else []
+            await asyncio.gather(*(each(run) for each in (nemesis, *meanwhile)))
             still_well()
-            await world.wait(0, 6)
-    for worker in world.cluster.workers:
+            await run.wait(0, 6)
+    for worker in run.cluster.workers:
         worker.wanted = True
     await until(all_published_and_processed, "all input is published, processed and committed")
     await until(deployments_hold, "the last deployment holds")
-    born = world.pace.minute()
-    world.helpdesk.publish_now(canaries(born))
+    born = run.pace.minute()
+    run.helpdesk.publish_now(canaries(born))
     # A partition wakes its tickets in the order of their instants: when this breach is emitted, all before it are.
     await until(canaries_died, "the breaches of the last deadlines are emitted")
     await until(all_published_and_processed, "all input is committed")
-    for worker in world.cluster.workers:
-        if (status := await world.cluster.leave(worker, _PATIENCE)) not in ENDED:
+    for worker in run.cluster.workers:
+        if (status := await run.cluster.leave(worker, _PATIENCE)) not in ENDED:
             raise AssertionError(f"worker {worker.number} got SIGTERM when all was over, and ended with {status}: {worker.log}")
     return born + CANARY_DUE
 
@@ -228,7 +228,7 @@ def play(seed: int, *, minutes: int, keep: bool = False) -> Outcome:
     others = [one for one in KINDS if one is not first]
     kinds = [first, *Random(seed).sample(others, len(others))]
     try:
-        outcome = asyncio.run(run(seed, folder, minutes=minutes, kinds=kinds, at_least=2))
+        outcome = asyncio.run(run_seed(seed, folder, minutes=minutes, kinds=kinds, at_least=2))
     except BaseException:
         print(f"seed {seed}: the logs are in {folder}", flush=True)
         raise

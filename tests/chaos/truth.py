@@ -1,8 +1,8 @@
 """What the input of a run, as it stands in Kafka, must have led to, by the log of deployments as it stands there.
 
-By two ways that know nothing of each other: the slow oracle for the effects that must be emitted and how every promise stands,
-and the pure engine over the same events for the states that workers keep. Both know all deployments from the beginning. Where
-policies were deployed, the engine gives also which policy and version an effect must name, and which reason.
+By two ways that know nothing of each other: the slow oracle for the effects that must be emitted and the state of every
+commitment, and the pure engine over the same events for the states that workers keep. Both know all deployments from the
+beginning. Where policies were deployed, the engine gives also which policy and version an effect must name, and which reason.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, Tick, decode
 from tests.chaos.pace import MINUTE
 from tests.chaos.workload import BAD
-from tests.oracle.changing import Change
+from tests.oracle.deployments import Deployment
 from tests.oracle.hours import OpenMinutes
-from tests.oracle.oracle import story_of
-from tests.oracle.promised import Expected
+from tests.oracle.oracle import ticket_at
+from tests.oracle.ticket import Expected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.ticket.state import State
     from tests.chaos.recording import Recording
-    from tests.oracle.promised import Story
+    from tests.oracle.ticket import Ticket
 
 _LATEST = 30 * MINUTE
 """How far ahead of the run's time, at most, a worker's clock can have been set."""
@@ -58,16 +58,16 @@ class Judges(NamedTuple):
     hours: Hours
     """The calendars of these, as the oracle reads them."""
     deployments: Deployments
-    changes: Mapping[int, Change]
+    oracle_deployments: Mapping[int, Deployment]
     """Each deployment after the first as the oracle takes it, by number."""
     entries: Mapping[int, Entry]
     """The valid records of the log, by number."""
     void: tuple[Void, ...]
 
     @property
-    def ahead(self) -> list[Change]:
+    def ahead(self) -> list[Deployment]:
         """The sets that take the place of the first, in the order of their minutes."""
-        return [self.changes[deployment.number] for deployment in self.deployments.timeline.deployments[1:]]
+        return [self.oracle_deployments[deployment.number] for deployment in self.deployments.timeline.deployments[1:]]
 
 
 class KnownTicket(NamedTuple):
@@ -109,7 +109,7 @@ class Truth(NamedTuple):
 def judges(recording: Recording, first: PolicySet, hours: Hours) -> Judges:
     """The log of deployments as it stands in a recording, which has none where nobody reads one."""
     log, void = Log(), list[Void]()
-    changes: dict[int, Change] = {}
+    oracle_deployments: dict[int, Deployment] = {}
     for record in recording.deployments:
         added = log.add(record.offset, record.value, record.written)
         if isinstance(added, Void):
@@ -119,8 +119,8 @@ def judges(recording: Recording, first: PolicySet, hours: Hours) -> Judges:
             if entry.at % MINUTE:
                 raise AssertionError(f"deployment {entry.number} holds from {entry.at} on, which is no whole minute")
             its_hours = hours_of(recording.calendars[entry.fingerprint]) if entry.fingerprint in recording.calendars else hours
-            changes[entry.number] = Change(entry.at // MINUTE, log.deployed(entry.number).policies, its_hours)
-    return Judges(first, hours, log.deployments or Deployments.fixed(first), changes, log.entries, tuple(void))
+            oracle_deployments[entry.number] = Deployment(entry.at // MINUTE, log.deployed(entry.number).policies, its_hours)
+    return Judges(first, hours, log.deployments or Deployments.fixed(first), oracle_deployments, log.entries, tuple(void))
 
 
 def truth(recording: Recording, first: PolicySet, hours: Hours) -> Truth:
@@ -173,7 +173,7 @@ def truth(recording: Recording, first: PolicySet, hours: Hours) -> Truth:
 def emitted_by(by: Judges, number: int, events: Iterable[Event], until: int) -> set[Expected]:
     """What had to be emitted for these events, up to ``until``, by those who knew no deployment after that number."""
     known = by._replace(deployments=by.deployments.until(number))
-    return story_of(by.first.policies, by.hours, events, until, known.ahead).emitted
+    return ticket_at(by.first.policies, by.hours, events, until, known.ahead).emitted
 
 
 def hours_of(calendars: Mapping[str, Any]) -> Hours:
@@ -182,9 +182,9 @@ def hours_of(calendars: Mapping[str, Any]) -> Hours:
 
 
 def _account(by: Judges, ticket: str, events: list[Event], until: int) -> tuple[set[Expected], set[Detail], set[OpenState]]:
-    story = story_of(by.first.policies, by.hours, events, until, by.ahead)
-    details = {detail(one) for one in _from_engine(by.deployments, ticket, events, until)} if by.changes else set()
-    return story.emitted, details, set(_open_commitments(story))
+    judged = ticket_at(by.first.policies, by.hours, events, until, by.ahead)
+    details = {detail(one) for one in _from_engine(by.deployments, ticket, events, until)} if by.oracle_deployments else set()
+    return judged.emitted, details, set(_open_commitments(judged))
 
 
 def _from_engine(deployments: Deployments, ticket: str, events: list[Event], until: int) -> list[Effect]:
@@ -216,9 +216,9 @@ def detail(effect: Effect) -> Detail:
     return stem, expected(effect), str(effect.reason), effect.policy, effect.policy_version, effect.target
 
 
-def _open_commitments(story: Story) -> Iterator[OpenState]:
-    for name, resolved in story.commitments.items():
-        watch = story.watches[resolved.metric]
-        if resolved.target is not None and watch.on and resolved.verdict in _WORDS:
-            word = _WORDS[resolved.verdict][watch.phase == "paused"]
-            yield name, word, None if resolved.due is None else resolved.due * MINUTE
+def _open_commitments(ticket: Ticket) -> Iterator[OpenState]:
+    for name, commitment_state in ticket.commitments.items():
+        stopwatch = ticket.stopwatches[commitment_state.metric]
+        if commitment_state.target is not None and stopwatch.on and commitment_state.verdict in _WORDS:
+            word = _WORDS[commitment_state.verdict][stopwatch.phase == "paused"]
+            yield name, word, None if commitment_state.due is None else commitment_state.due * MINUTE

@@ -1,7 +1,7 @@
 """What is deployed in a run: the policies of ``policy.yaml`` after one edit or several, as people make them.
 
-Targets and thresholds stay whole minutes. What gold tickets of priority p1 are promised for their first response stays as it
-is, because the canaries of a run wait for it.
+Targets and thresholds stay whole minutes. The target of gold tickets of priority p1 for their first response stays as it is,
+because the canaries of a run wait for it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which effects one ticket must have, computed as slowly and as plainly as possible.
 
-Nothing of the engine is used but its data: policies, conditions, rows, marks and events. Instants lie on whole minutes; of
+Nothing of the engine is used but its data: policies, conditions, rows, thresholds and events. Instants lie on whole minutes; of
 each minute in turn it is asked what is true.
 
 Time
@@ -41,46 +41,47 @@ What is promised
 12. A ladder on a commitment stands on its stopwatch and its calendar, and applies only where the commitment does.
 13. What ends at an event is judged by what was promised before it; after it, the fields as they now are promise.
 14. A name is counted on one stopwatch: while that is on and a version in force for it promises the name, no other version
-    promises it on another. A promise begins with the cycle, or when it begins to apply; it is cancelled when it ceases to
+    promises it on another. A commitment begins with the cycle, or when it begins to apply; it is cancelled when it ceases to
     apply before its verdict.
 15. When policy, version, target or the calendar of a business target become others before the verdict, the target is
     swapped: it counts from where the one before it did (``carry``) or from now (``forward``; ``reset`` counts time used from
     now, too, and forgets extensions and warnings given). An extension keeps its length; where the target changes between
     wall and business time, it is as much of the new clock as it moved the deadline before.
     After a verdict nothing is swapped.
-16. An extension is taken while the promise is open and has a target, on the target's own clock, up to the cap; else refused.
+16. An extension is taken while the commitment is open and has a target, on the target's own clock, up to the cap; else
+    refused.
 
 Verdicts
-17. A promise is breached in the first minute of its being open in which its stopwatch has, while it ran, shown the allowance
-    or more. (Used up at the very instant a pause begins is not yet used up.) ``due_at`` is when it first showed that.
+17. A commitment is breached in the first minute of its being open in which its stopwatch has, while it ran, shown the
+    allowance or more. (Used up at the very instant a pause begins is not yet used up.) ``due_at`` is when it first showed that.
     With ``at_deadline: breached`` it is breached at the first instant of that minute, before the events and the sets of that
     minute, and also where it was used up at the very instant a pause or a stop began; so also at the instant ``until``.
     It pages if ``page`` gives ``yes`` for the fields at that time.
 18. Stopped or restarted before: met; or measured, without a target. Stopped after: met late, once a reopening. Reopened, a
-    promise that was met is open again, with what is promised by then, and one met late is breached as before. A timer
+    commitment that was met is open again, with what is promised by then, and one met late is breached as before. A timer
     elapses instead, and is cancelled when it stops before; of its restart only the new start is emitted.
 19. While it is open, ``due_at`` is when the allowance will first be shown if nothing else happens; ``None`` while paused.
     Decided, it stays as it was.
 
-Marks
-20. A warning is given once in the first minute in which its mark is reached, if the promise is open and is not breached in
-    that minute. A new target or extension makes those given count as not given whose marks now lie ahead.
+Thresholds
+20. A warning is given once in the first minute in which its threshold is reached, if the commitment is open and is not
+    breached in that minute. A new target or extension makes those given count as not given whose thresholds now lie ahead.
 21. A share: of target and extension, from where the target counts. A time used: from the start of the cycle or its reset.
 22. A time left or after, on the clock of the target: so much less or more than the allowance, shown while it ran.
 23. On the other clock: so much before or after ``due_at``, while there is one.
 
 Ladders
-24. In the first minute in which a level's mark is reached, its stopwatch is on and (on a commitment) the promise open or
-    breached, it is raised, unless it or a higher one was. With ``only_in_business_hours`` it must be an open minute as well.
+24. In the first minute in which a level's threshold is reached, its stopwatch is on and (on a commitment) that commitment open
+    or breached, it is raised, unless it or a higher one was. With ``only_in_business_hours`` it must be an open minute as well.
 25. The highest is repeated when ``repeat_every`` has passed since it was last emitted, in an open minute where it must be, and
     no level is raised in this one; not more often than the cap.
-26. Acknowledged, it emits nothing more until ``raise_again_after`` has passed; then it is repeated, and climbs on.
-27. Stopped, it is watched for ``monitoring``, or (also where that would never end) released; at the quiet end it is
+26. Acknowledged, it emits nothing more until ``raise_again_after`` has passed; then it is repeated, and goes on.
+27. Stopped, it is monitored for ``monitoring``, or (also where that would never end) released; at the quiet end it is
     released, and a reopening later begins it anew. Any other reopening brings a raised level back, counting its repetitions
     and their time from there.
-28. Restarted, cancelled, or ceasing to apply, also while it is watched: released. A ladder that applies again recurs at its
-    level and climbs on, as after a reopening; one released by hand does not. One that ceased to apply while it was watched
-    recurs with the reopening. A new cycle begins a new ladder; one still watched is released first, also where the
+28. Restarted, cancelled, or ceasing to apply, also while it is monitored: released. A ladder that applies again recurs at its
+    level and goes on, as after a reopening; one released by hand does not. One that ceased to apply while it was monitored
+    recurs with the reopening. A new cycle begins a new ladder; one still monitored is released first, also where the
     version of the new cycle has it no more. A ladder of the same name on another row is another ladder.
 29. A request, an acknowledgement or a release by hand means ladders that have once applied in this ticket and apply now, if
     need be on another row than that on which they stood. A request gets one answer: of the first that takes requests and has
@@ -90,7 +91,7 @@ Ladders
 30. Each effect of a ladder names its kind. What raises or repeats a level, or brings it back, names the team that the
     level chooses for the fields at that time: those after the event, but for a reopening those before it, as in 13.
 
-Policies that change on the way
+Deployments
 31. A set takes the place of another at the first instant of a minute: before the events of that minute, and before what time
     makes true in it. What a minute before it made true stays. A set from before the first event is there from the beginning.
 32. A set has, besides its own policies, the versions of these that the set before had and it has not. ``was`` gives a thing
@@ -99,7 +100,7 @@ Policies that change on the way
 33. What is open is counted anew, minute by minute, on the calendars of the new set. It takes the new target from where the one
     before counted, whatever ``on_change`` states. It is retargeted if its deadline, target, clock, policy, version,
     calendar, row or name is another; and breached if the deadline is now a past minute.
-34. What is not promised any more is cancelled, and its ladder released, also while it is watched. What was decided stays.
+34. What is not promised any more is cancelled, and its ladder released, also while it is monitored. What was decided stays.
 35. What begins by a new set and has its deadline in a past minute has no target, deadline or warning in
     this cycle.
 36. A row on which nothing stood before goes on with the stopwatch on which the same commitment or ladder stood, if its base
@@ -144,20 +145,20 @@ from __future__ import annotations
 from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
-from tests.oracle.asked import Record, in_turn, turns
-from tests.oracle.changing import Change, Changing, Names, joined, know_former, rows_of
-from tests.oracle.dated import in_time, starts_now
-from tests.oracle.escalating import Escalating
-from tests.oracle.keeping import Keeping
-from tests.oracle.promised import MINUTE, Expected, Story, Watch
+from tests.oracle.commitments import CommitmentRules
+from tests.oracle.deployments import Deployment, DeploymentRules, Names, joined, know_former, rows_of
+from tests.oracle.escalations import EscalationRules
+from tests.oracle.signals import FieldState, compare_events, signals
+from tests.oracle.start_dates import in_time, starts_now
+from tests.oracle.ticket import MINUTE, Expected, Stopwatch, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from stream.sla.events import Event
     from stream.sla.policy.policy import Policy
-    from tests.oracle.asked import Fields
     from tests.oracle.hours import OpenMinutes
+    from tests.oracle.signals import Fields
 
 
 def oracle(
@@ -165,60 +166,60 @@ def oracle(
     hours: Mapping[str, OpenMinutes],
     events: Iterable[Event],
     until: int,
-    changes: Sequence[Change] = (),
+    deployments: Sequence[Deployment] = (),
 ) -> set[Expected]:
     """All effects of one ticket that must be emitted by the instant ``until`` (epoch microseconds).
 
-    ``changes``: sets that take the place of the first, in the order of their minutes.
+    ``deployments``: sets that take the place of the first, in the order of their minutes.
 
     ``hours``: the calendars that the policies name. Raises ValueError where an instant or a length is no whole minute.
     """
-    return story_of(policies, hours, events, until, changes).emitted
+    return ticket_at(policies, hours, events, until, deployments).emitted
 
 
-def story_of(
+def ticket_at(
     policies: Sequence[Policy],
     hours: Mapping[str, OpenMinutes],
     events: Iterable[Event],
     until: int,
-    changes: Sequence[Change] = (),
-) -> Story:
-    """The whole story up to then: its effects, and how every promise and its stopwatch stand."""
+    deployments: Sequence[Deployment] = (),
+) -> Ticket:
+    """The ticket as it is then: its effects, and the state of every commitment and its stopwatch."""
     unique: dict[tuple[str, str, int], Event] = {}
     for event in events:
         unique.setdefault((event.source, event.id, event.seq), event)
-    ordered = sorted(unique.values(), key=cmp_to_key(in_turn))
+    ordered = sorted(unique.values(), key=cmp_to_key(compare_events))
     if odd := [event.at for event in ordered if event.at % MINUTE]:
         raise ValueError(f"the oracle knows whole minutes only, not the instants {odd}")
     if not ordered:
-        return Story(policies, hours)
+        return Ticket(policies, hours)
     at_minute: dict[int, list[Event]] = {}
     for event in ordered:
         at_minute.setdefault(event.at // MINUTE, []).append(event)
-    ahead, names = list(changes), []
+    ahead, names = list(deployments), []
     while ahead and ahead[0].minute <= ordered[0].at // MINUTE:
-        change = ahead.pop(0)
-        policies, hours = joined(policies, change.policies), {**hours, **change.hours}
+        deployment = ahead.pop(0)
+        policies, hours = joined(policies, deployment.policies), {**hours, **deployment.hours}
         names.append((Names(policies), policies))
-    ticket = _Ticket(policies, {name: hours[name] for name in sorted(_calendars(policies))})
+    rules = _TicketRules(policies, {name: hours[name] for name in sorted(_calendars(policies))})
     for known, of in names:
-        know_former(ticket.story, known, of)
+        know_former(rules.ticket, known, of)
     for minute in range(ordered[0].at // MINUTE, max(-(-until // MINUTE), ordered[-1].at // MINUTE + 1)):
-        ticket.story.now = minute
+        rules.ticket.now = minute
         if minute * MINUTE <= until:
-            ticket.commitments.look_before()
+            rules.commitment_rules.breach_before_events()
         while ahead and ahead[0].minute <= minute and minute * MINUTE < until:
-            ticket.rows = ticket.changing.change(ahead.pop(0), ticket.rows, ordered)
+            rules.rows = rules.deployment_rules.deploy(ahead.pop(0), rules.rows, ordered)
         for event in at_minute.get(minute, ()):
-            ticket.receive(event)
+            rules.receive(event)
         if minute * MINUTE < until:
-            ticket.look()
-            ticket.look_at_dates()
-        ticket.pass_by()
-    ticket.story.now += 1
-    if ticket.story.now * MINUTE <= until:
-        ticket.commitments.look_before()
-    return ticket.story
+            rules.emit_due()
+            rules.start_at_dates()
+        rules.count_minute()
+    rules.ticket.now += 1
+    if rules.ticket.now * MINUTE <= until:
+        rules.commitment_rules.breach_before_events()
+    return rules.ticket
 
 
 def _calendars(policies: Sequence[Policy]) -> set[str]:
@@ -227,63 +228,65 @@ def _calendars(policies: Sequence[Policy]) -> set[str]:
     return {name for choice in choices for _, name in choice.cases}
 
 
-class _Ticket:
+class _TicketRules:
     def __init__(self, policies: Sequence[Policy], hours: Mapping[str, OpenMinutes]) -> None:
-        self.record = Record()
-        self.story = Story(policies, hours)
+        self.field_state = FieldState()
+        self.ticket = Ticket(policies, hours)
         self.rows = rows_of(policies)
-        self.story.watches = {name: Watch(hours) for name in self.rows}
-        self.commitments = Keeping(self.story)
-        self.ladders = Escalating(self.story)
-        self.changing = Changing(self.commitments, self.ladders, self.record)
+        self.ticket.stopwatches = {name: Stopwatch(hours) for name in self.rows}
+        self.commitment_rules = CommitmentRules(self.ticket)
+        self.escalation_rules = EscalationRules(self.ticket)
+        self.deployment_rules = DeploymentRules(self.commitment_rules, self.escalation_rules, self.field_state)
 
     def receive(self, event: Event) -> None:
-        before = self.record.fields
-        event, changed = self.record.after(event)
+        before = self.field_state.fields
+        event, changed = self.field_state.after(event)
         for name, metric in self.rows.items():
-            watch = self.story.watches[name]
-            given = turns(metric, watch.phase, event, changed, self.record)
-            for move in in_time(metric, watch, given, self.record.fields, self.story.now):
-                self._move(name, watch, move, before)
+            stopwatch = self.ticket.stopwatches[name]
+            given = signals(metric, stopwatch.phase, event, changed, self.field_state)
+            for signal in in_time(metric, stopwatch, given, self.field_state.fields, self.ticket.now):
+                self._give_signal(name, stopwatch, signal, before)
         if event.type == "extension.granted":
-            self.commitments.extend(event, before)
+            self.commitment_rules.extend(event, before)
         elif event.type.startswith("escalation."):
-            self.ladders.receive(event, before)
-        self.commitments.lay(self.record.fields)
-        self.ladders.lay(self.record.fields, before)
+            self.escalation_rules.receive(event, before)
+        self.commitment_rules.apply_commitments(self.field_state.fields)
+        self.escalation_rules.apply_ladders(self.field_state.fields, before)
 
-    def look(self) -> None:
+    def emit_due(self) -> None:
         """What time alone makes true at this instant."""
-        self.commitments.look()
-        while self.ladders.look():
+        self.commitment_rules.emit_due()
+        while self.escalation_rules.emit_due():
             pass
 
-    def look_at_dates(self) -> None:
-        fields, watches = self.record.fields, self.story.watches
-        found = {name: starts_now(metric, watches[name], self.record, self.story.now) for name, metric in self.rows.items()}
+    def start_at_dates(self) -> None:
+        fields, stopwatches = self.field_state.fields, self.ticket.stopwatches
+        found = {
+            name: starts_now(metric, stopwatches[name], self.field_state, self.ticket.now) for name, metric in self.rows.items()
+        }
         for name, given in found.items():
-            for move in given:
-                self._move(name, watches[name], move, fields)
+            for signal in given:
+                self._give_signal(name, stopwatches[name], signal, fields)
         if any(found.values()):
-            self.commitments.lay(fields)
-            self.ladders.lay(fields, fields)
-            self.look()
+            self.commitment_rules.apply_commitments(fields)
+            self.escalation_rules.apply_ladders(fields, fields)
+            self.emit_due()
 
-    def pass_by(self) -> None:
-        for watch in self.story.watches.values():
-            if watch.phase == "running":
-                watch.run(self.story.now)
+    def count_minute(self) -> None:
+        for stopwatch in self.ticket.stopwatches.values():
+            if stopwatch.phase == "running":
+                stopwatch.run(self.ticket.now)
 
-    def _move(self, name: str, watch: Watch, move: str, before: Fields) -> None:
-        """Endings are judged while the stopwatch still runs; new commitments begin when all moves are made."""
-        ends, cycle = move in ("stop", "restart", "cancel", "halt"), watch.cycle
-        ladders = self.story.offered(name, before)[1]
+    def _give_signal(self, name: str, stopwatch: Stopwatch, signal: str, before: Fields) -> None:
+        """Endings are judged while the stopwatch still runs; new commitments begin when all signals are given."""
+        ends, cycle = signal in ("stop", "restart", "cancel", "halt"), stopwatch.cycle
+        ladders = self.ticket.resolve_on(name, before)[1]
         if not ends:
-            watch.take(move, self.story.now)
-        if watch.cycle == cycle:
-            self.commitments.move(name, watch, move, before)
-            self.ladders.move(name, watch, move, before)
+            stopwatch.take(signal, self.ticket.now)
+        if stopwatch.cycle == cycle:
+            self.commitment_rules.receive_signal(name, stopwatch, signal, before)
+            self.escalation_rules.receive_signal(name, stopwatch, signal, before)
         elif cycle:
-            self.ladders.begin_cycle(name, watch, ladders, before)
+            self.escalation_rules.begin_cycle(name, stopwatch, ladders, before)
         if ends:
-            watch.take(move, self.story.now)
+            stopwatch.take(signal, self.ticket.now)

@@ -21,6 +21,7 @@ GLOSSARY = (ROOT / "docs/concepts/glossary.md").read_text("utf-8")
 RETIRED = {
     "absences": "suspensions",
     "absorb": "update fields",
+    "aim": "target",
     "bench": "worker context",
     "book": "open commitment counts",
     "breath": "yield",
@@ -30,9 +31,10 @@ RETIRED = {
     "fold": "transition",
     "heard": "consumed",
     "hear": "receive",
-    "heeded": "sensitivity",
+    "heed": "sensitivity",
     "laid": "applied, placement",
     "ledger": "output recovery",
+    "mark": "threshold, provisional",
     "movement": "triggers",
     "pledge": "commitment state",
     "rung": "level",
@@ -47,6 +49,12 @@ RETIRED = {
     "workbench": "worker context",
 }
 """Words that the code no longer uses, each with the term that replaced it."""
+SUFFIXES: Final = "(?:e?s|e?d|ing)?"
+"""Of the forms of a word."""
+ALLOWED: Final = re.compile(
+    r"pytestmark|(?:byte_order|quotation)_mark|(?:start|context|problem)_mark|MarkedYAMLError|_*(?:by_)?folded|casefold"
+)
+"""Other meanings, in names: punctuation, positions in YAML as its library calls them, and text in one case."""
 
 
 class Code(NamedTuple):
@@ -80,6 +88,8 @@ def _read(node: ast.AST, owners: list[str], names: set[str], members: defaultdic
             case ast.Name(id=name, ctx=context):
                 names.add(name)
                 member = name if isinstance(context, ast.Store) else ""
+            case ast.Attribute(attr="mark", value=ast.Name(id="pytest")):
+                pass
             case ast.Attribute(attr=name, value=value, ctx=context):
                 names.add(name)
                 if isinstance(context, ast.Store) and isinstance(value, ast.Name) and value.id == "self":
@@ -105,7 +115,14 @@ def everywhere() -> set[str]:
 
 
 _LOWER, _TITLE, _UPPER = ("|".join(map(form, RETIRED)) for form in (str.lower, str.title, str.upper))
-_RETIRED: Final = re.compile(f"(?<![a-z])(?:{_LOWER})(?![a-z])|(?:{_TITLE})(?![a-z])|{_UPPER}")
+_RETIRED: Final = re.compile(
+    f"(?<![a-z])(?<!pytest\\.)(?:{_LOWER}){SUFFIXES}(?![a-z])|(?:{_TITLE}){SUFFIXES}(?![a-z])|(?<![A-Z])(?:{_UPPER})"
+)
+
+
+def _aside(file: str) -> bool:
+    """Whether a file has words of its own: the oracle is written apart from the code."""
+    return file.startswith(("tests/oracle", "tests/simulation", "tests/properties", "benchmarks"))
 
 
 @cache
@@ -122,7 +139,7 @@ def words() -> dict[str, set[tuple[str, str]]]:
         names: set[str] = {path.stem}
         _read(ast.parse(text), [], names, defaultdict(set))
         for name in names:
-            for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name):
+            for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", ALLOWED.sub("", name)):
                 found[word.lower()].add((str(path.relative_to(ROOT)), name))
     return found
 
@@ -155,7 +172,9 @@ def test_a_name_of_the_glossary_exists_in_the_code(name: str) -> None:
 
 @pytest.mark.parametrize("word", RETIRED)
 def test_no_name_has_a_word_that_another_term_replaced(word: str) -> None:
-    assert words()[word] == set(), f"the term is: {RETIRED[word]}"
+    found = {use for form, uses in words().items() if re.fullmatch(word + SUFFIXES, form) for use in uses if not _aside(use[0])}
+
+    assert found == set(), f"the term is: {RETIRED[word]}"
 
 
 def test_a_word_that_was_replaced_is_not_a_term_of_the_glossary() -> None:
@@ -164,8 +183,14 @@ def test_a_word_that_was_replaced_is_not_a_term_of_the_glossary() -> None:
     assert terms & RETIRED.keys() == set()
 
 
-def test_no_text_has_a_verb_of_speech_for_what_a_program_does() -> None:
-    """An engine emits an effect, a consumer reads it, and a person is notified."""
+_REPLACED_IN_TEXT: Final = re.compile(
+    r"\b(?:said|says|unsaid|told|tells|hear|hears|heard|hearing|laid|heed\w*|climb\w*|pledg\w*|rungs?)\b"
+    r"|\b(?:an?|the|its|their|this|each|every|whose|no) marks?\b"
+)
+
+
+def test_no_text_has_a_verb_of_speech_or_a_metaphor_for_what_a_program_does() -> None:
+    """An engine emits an effect, a consumer reads it, and a person is notified; an escalation continues at its level."""
     own = Path(__file__).relative_to(ROOT)
     files = [
         path.relative_to(ROOT)
@@ -182,9 +207,9 @@ def test_no_text_has_a_verb_of_speech_for_what_a_program_does() -> None:
     found = [
         f"{file}:{number}: {line.strip()}"
         for file in files
-        if file != own
+        if file != own and not _aside(str(file))
         for number, line in enumerate((ROOT / file).read_text("utf-8").splitlines(), start=1)
-        if re.search(r"\b(said|says|unsaid|told|tells|heard|hears)\b", line)
+        if _REPLACED_IN_TEXT.search(line)
     ]
 
     assert found == []

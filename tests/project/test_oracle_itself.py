@@ -11,7 +11,7 @@ import pytest
 
 from tests.oracle.hours import OpenMinutes, length
 from tests.oracle.oracle import oracle
-from tests.oracle.scenes import scene, smallest
+from tests.oracle.scenarios import scenario, smallest
 from tests.unit.sla.given import HOUR, MINUTE, after, changed, commented, commitment, created, ladder, policy_set, share
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def test_a_calendar_with_more_than_is_understood_is_refused() -> None:
 
 
 def test_a_failing_scene_is_cut_down_to_what_it_needs() -> None:
-    whole = scene(1)
+    whole = scenario(1)
     last = whole.events[-1]
 
     assert smallest(whole, lambda one: last in one.events).events == [whole.events[0], last]
@@ -156,7 +156,7 @@ def test_the_oracle_uses_nothing_of_the_engine_but_its_data() -> None:
     paths = sorted((Path(__file__).parents[1] / "oracle").glob("*.py"))
     assert len(paths) > 3
     for path in paths:
-        if path.name == "scenes.py":  # makes worlds for both of them
+        if path.name == "scenarios.py":  # makes scenarios for both of them
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):

@@ -47,7 +47,7 @@ def test_an_invalid_example_is_refused_for_the_reason_and_on_the_line_it_names(p
 
 
 @pytest.mark.parametrize("path", examples("invalid"), ids=lambda path: path.stem)
-def test_the_schema_refuses_exactly_the_examples_that_are_marked_invalid(path: Path) -> None:
+def test_the_schema_refuses_exactly_the_examples_that_state_it(path: Path) -> None:
     refused = not SCHEMA.is_valid(read_document(path).data)
     assert refused == ("# schema: refuses" in path.read_text().splitlines())
 

@@ -44,6 +44,13 @@ class Consumer:
             self._take(step.effects)
             self.state = codec.encode(step.state)
 
+    def confirm(self, now: int, until: int, cause: str) -> None:
+        """As ``Engine.confirm``."""
+        assert self.state is not None
+        step = self.engine.confirm(codec.decode(self.state), now, until, cause)
+        self._take(step.effects)
+        self.state = codec.encode(step.state)
+
     def _take(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
             assert effect.id not in self._ids, f"emitted twice: {effect}"

@@ -1,6 +1,6 @@
 """Random edits of policies and calendars, as people make them to a file: what a deployment changes.
 
-A set of policies is a function of a seed, as scenes of the oracle are. An edit gives another set that the check would
+A set of policies is a function of a seed, as scenarios of the oracle are. An edit gives another set that the check would
 accept as far as names go: a ladder stands on a commitment that there is, and nothing has two names.
 """
 
@@ -14,7 +14,7 @@ from stream.sla.calendar.duration import Clock, Duration
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.policy.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
-from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric, row_name
+from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric, metric_name
 from stream.sla.policy.policy import (
     AtDeadline,
     Choice,
@@ -29,7 +29,7 @@ from stream.sla.policy.policy import (
 )
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.policy.timeline import Deployments
-from tests.oracle.scenes import CALENDARS, DELAYS, FAST, GOLD, OUT_OF_HOURS, P1, P2, Scene, read, scene
+from tests.oracle.scenarios import CALENDARS, DELAYS, FAST, GOLD, OUT_OF_HOURS, P1, P2, Scenario, read, scenario
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ WEEKS: list[dict[str, Any]] = [
 ]
 
 
-class World(NamedTuple):
-    """The content of the policy files."""
+class PolicyFiles(NamedTuple):
+    """The policies and calendars that a set of policy files has."""
 
     policies: tuple[Policy, ...]
     calendars: Mapping[str, Mapping[str, Any]]
@@ -83,19 +83,19 @@ class World(NamedTuple):
         return PolicySet(self.policies, {name: read(name, dict(data)) for name, data in self.calendars.items()})
 
 
-def edited(random: Random, world: World, start: int) -> World:
-    """The world after one edit, sometimes after several. ``start``: about when tickets begin (epoch microseconds)."""
+def edited(random: Random, files: PolicyFiles, start: int) -> PolicyFiles:
+    """The files after one edit, sometimes after several. ``start``: about when tickets begin (epoch microseconds)."""
     for _ in range(random.choice([1, 2, 4, 8])):
         edit = random.choice(EDITS)
-        world = edit(random, world, start) or world
-    return _without_odd_shares(world) if _has_delays(world) else world
+        files = edit(random, files, start) or files
+    return _without_odd_shares(files) if _has_delays(files) else files
 
 
-def _has_delays(world: World) -> bool:
-    return any(target.delay for policy in world.policies for one in policy.commitments for _, target in one.target.cases)
+def _has_delays(files: PolicyFiles) -> bool:
+    return any(target.delay for policy in files.policies for one in policy.commitments for _, target in one.target.cases)
 
 
-def _without_odd_shares(world: World) -> World:
+def _without_odd_shares(files: PolicyFiles) -> PolicyFiles:
     """Shares of a delay in business days are no whole minutes: where there may be one, shares are 100%."""
 
     def whole(threshold: Threshold) -> Threshold:
@@ -115,13 +115,13 @@ def _without_odd_shares(world: World) -> World:
             commitments=tuple(replace(one, warn_at=warnings(one.warn_at.cases)) for one in policy.commitments),
             ladders=tuple(map(levels, policy.ladders)),
         )
-        for policy in world.policies
+        for policy in files.policies
     ]
-    return world._replace(policies=tuple(policies))
+    return files._replace(policies=tuple(policies))
 
 
-def _target(random: Random, world: World, _start: int) -> World | None:
-    return _of_commitment(random, world, lambda one: replace(one, target=_targets(random, by_days=_has_delays(world))))
+def _target(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    return _of_commitment(random, files, lambda one: replace(one, target=_targets(random, by_days=_has_delays(files))))
 
 
 def _targets(random: Random, *, by_days: bool) -> Choice[Duration]:
@@ -131,92 +131,92 @@ def _targets(random: Random, *, by_days: bool) -> Choice[Duration]:
     return random.choice(forms)
 
 
-def _warnings(random: Random, world: World, _start: int) -> World | None:
-    marks = [share(20), share(50), share(80), used("10m"), used("2h"), used("2bh"), left("10m"), left("2bh")]
-    some: tuple[Threshold, ...] = tuple(random.sample(marks, random.randint(0, 3)))
-    return _of_commitment(random, world, lambda one: replace(one, warn_at=Choice.fixed(some)))
+def _warnings(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    thresholds = [share(20), share(50), share(80), used("10m"), used("2h"), used("2bh"), left("10m"), left("2bh")]
+    some: tuple[Threshold, ...] = tuple(random.sample(thresholds, random.randint(0, 3)))
+    return _of_commitment(random, files, lambda one: replace(one, warn_at=Choice.fixed(some)))
 
 
-def _when(random: Random, world: World, _start: int) -> World | None:
-    return _of_commitment(random, world, lambda one: replace(one, when=random.choice([_which(random), OUT_OF_HOURS])))
+def _when(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    return _of_commitment(random, files, lambda one: replace(one, when=random.choice([_which(random), OUT_OF_HOURS])))
 
 
-def _commitment_calendar(random: Random, world: World, _start: int) -> World | None:
-    name = random.choice([None, *sorted(world.calendars)])
-    return _of_commitment(random, world, lambda one: replace(one, calendar=None if name is None else Choice.fixed(name)))
+def _commitment_calendar(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    name = random.choice([None, *sorted(files.calendars)])
+    return _of_commitment(random, files, lambda one: replace(one, calendar=None if name is None else Choice.fixed(name)))
 
 
-def _on_change(random: Random, world: World, _start: int) -> World | None:
-    return _of_commitment(random, world, lambda one: replace(one, on_change=random.choice(list(OnChange))))
+def _on_change(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    return _of_commitment(random, files, lambda one: replace(one, on_change=random.choice(list(OnChange))))
 
 
-def _at_deadline(random: Random, world: World, _start: int) -> World | None:
+def _at_deadline(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
     def edit(one: Commitment) -> Commitment:
         return replace(one, at_deadline=AtDeadline.MET if one.metric.timer else random.choice(list(AtDeadline)))
 
-    return _of_commitment(random, world, edit)
+    return _of_commitment(random, files, edit)
 
 
-def _pause_time(random: Random, world: World, _start: int) -> World | None:
-    return _of_commitment(random, world, lambda one: replace(one, pause_time=random.choice(list(Clock))))
+def _pause_time(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    return _of_commitment(random, files, lambda one: replace(one, pause_time=random.choice(list(Clock))))
 
 
-def _page(random: Random, world: World, _start: int) -> World | None:
+def _page(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
     nothing: Choice[str] = Choice(())
     pages = random.choice([nothing, Choice.fixed("yes"), Choice(((P1, "yes"),)), Choice(((P1, "no"), (ALWAYS, "yes")))])
-    return _of_commitment(random, world, lambda one: replace(one, page=nothing if one.metric.timer else pages))
+    return _of_commitment(random, files, lambda one: replace(one, page=nothing if one.metric.timer else pages))
 
 
-def _cap(random: Random, world: World, _start: int) -> World | None:
+def _cap(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
     cap = random.choice([None, "30m", "2h", "1bd", "3bd"])
-    return _of_commitment(random, world, lambda one: replace(one, extension_cap=None if cap is None else Duration.parse(cap)))
+    return _of_commitment(random, files, lambda one: replace(one, extension_cap=None if cap is None else Duration.parse(cap)))
 
 
-def _conditions(random: Random, world: World, _start: int) -> World | None:
+def _conditions(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
     parts = random.choice(PARTS)
-    place = _place(random, world)
-    policy = world.policies[place]
+    place = _place(random, files)
+    policy = files.policies[place]
     if not policy.commitments:
         return None
     which = random.randrange(len(policy.commitments))
     commitment = policy.commitments[which]
     metric = _called(f"{policy.name}/{commitment.name}", replace(commitment.metric, **parts))
-    return _replaced(world, place, _with(policy, which, replace(commitment, metric=metric)))
+    return _replaced(files, place, _with(policy, which, replace(commitment, metric=metric)))
 
 
-def _metric(random: Random, world: World, _start: int) -> World | None:
+def _metric(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
     metric = BUILT_IN[random.choice(sorted(BUILT_IN))]
-    return _of_commitment(random, world, lambda one: replace(one, metric=metric))
+    return _of_commitment(random, files, lambda one: replace(one, metric=metric))
 
 
-def _remove_commitment(random: Random, world: World, _start: int) -> World | None:
-    place = _place(random, world)
-    policy = world.policies[place]
+def _remove_commitment(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    place = _place(random, files)
+    policy = files.policies[place]
     stood_on = {name for ladder in policy.ladders for name in (ladder.commitment, ladder.request_after)}
     free = [one for one in policy.commitments if one.name not in stood_on]
     if not free:
         return None
     gone = random.choice(free)
-    return _replaced(world, place, replace(policy, commitments=tuple(one for one in policy.commitments if one is not gone)))
+    return _replaced(files, place, replace(policy, commitments=tuple(one for one in policy.commitments if one is not gone)))
 
 
-def _add_commitment(random: Random, world: World, _start: int) -> World | None:
-    place = _place(random, world)
-    policy = world.policies[place]
+def _add_commitment(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    place = _place(random, files)
+    policy = files.policies[place]
     metric = random.choice(["resolution", "first_response", "next_response", "agent_work", "review", "customer_silence"])
     name = random.choice([metric, f"{metric}-x", "added"])
     if name in {one.name for one in policy.commitments} | {one.was for one in policy.commitments}:
         return None
     cap = Duration.parse("1bd")
     added = Commitment(
-        name, BUILT_IN[metric], _targets(random, by_days=_has_delays(world)), Choice.fixed((share(50),)), extension_cap=cap
+        name, BUILT_IN[metric], _targets(random, by_days=_has_delays(files)), Choice.fixed((share(50),)), extension_cap=cap
     )
-    return _replaced(world, place, replace(policy, commitments=(*policy.commitments, added)))
+    return _replaced(files, place, replace(policy, commitments=(*policy.commitments, added)))
 
 
-def _rename_commitment(random: Random, world: World, _start: int) -> World | None:
-    place = _place(random, world)
-    policy = world.policies[place]
+def _rename_commitment(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    place = _place(random, files)
+    policy = files.policies[place]
     if not policy.commitments:
         return None
     commitment = random.choice(policy.commitments)
@@ -233,17 +233,17 @@ def _rename_commitment(random: Random, world: World, _start: int) -> World | Non
         )
         for one in policy.ladders
     )
-    return _replaced(world, place, _with_rows(replace(policy, commitments=commitments, ladders=ladders)))
+    return _replaced(files, place, _with_rows(replace(policy, commitments=commitments, ladders=ladders)))
 
 
-def _remove_ladder(random: Random, world: World, _start: int) -> World | None:
-    place = _place(random, world)
-    return _replaced(world, place, replace(world.policies[place], ladders=()))
+def _remove_ladder(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    place = _place(random, files)
+    return _replaced(files, place, replace(files.policies[place], ladders=()))
 
 
-def _add_ladder(random: Random, world: World, _start: int) -> World | None:
-    place = _place(random, world)
-    policy = world.policies[place]
+def _add_ladder(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    place = _place(random, files)
+    policy = files.policies[place]
     if policy.ladders or not policy.commitments:
         return None
     on = random.choice(["", policy.commitments[0].name])
@@ -252,46 +252,46 @@ def _add_ladder(random: Random, world: World, _start: int) -> World | None:
         metric = _called(metric.name, metric)
     monitoring = random.choice([None, Duration.parse("1d"), Duration.parse("2bh")])
     ladder = Ladder("l", LadderKind.FUNCTIONAL, _levels(random, on), metric, on, monitoring=monitoring)
-    return _replaced(world, place, replace(policy, ladders=(ladder,)))
+    return _replaced(files, place, replace(policy, ladders=(ladder,)))
 
 
 def _levels(random: Random, on: str) -> tuple[Level, ...]:
-    marks = [share(10), share(50), share(100), after("10m"), after("2h")] if on else [used("10m"), used("2h"), used("1d")]
+    thresholds = [share(10), share(50), share(100), after("10m"), after("2h")] if on else [used("10m"), used("2h"), used("1d")]
     names = random.sample(["one", "two", "three", "four"], random.randint(1, 3))
-    chosen = sorted(random.sample(range(len(marks)), len(names)))
+    chosen = sorted(random.sample(range(len(thresholds)), len(names)))
     repeat = random.choice([None, Duration.parse("1h")])
     return tuple(
-        Level(name, (name,), Choice.fixed(marks[mark]), repeat, 2 if repeat else 0, random.random() < 0.3)
-        for name, mark in zip(names, chosen, strict=True)
+        Level(name, (name,), Choice.fixed(thresholds[place]), repeat, 2 if repeat else 0, random.random() < 0.3)
+        for name, place in zip(names, chosen, strict=True)
     )
 
 
-def _change_levels(random: Random, world: World, _start: int) -> World | None:
-    return _of_ladder(random, world, lambda one: replace(one, levels=_levels(random, one.commitment)))
+def _change_levels(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    return _of_ladder(random, files, lambda one: replace(one, levels=_levels(random, one.commitment)))
 
 
-def _monitoring(random: Random, world: World, _start: int) -> World | None:
+def _monitoring(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
     length = random.choice([None, "1h", "2bh", "1d"])
-    return _of_ladder(random, world, lambda one: replace(one, monitoring=None if length is None else Duration.parse(length)))
+    return _of_ladder(random, files, lambda one: replace(one, monitoring=None if length is None else Duration.parse(length)))
 
 
-def _ladder_when(random: Random, world: World, _start: int) -> World | None:
-    return _of_ladder(random, world, lambda one: replace(one, when=_which(random)))
+def _ladder_when(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    return _of_ladder(random, files, lambda one: replace(one, when=_which(random)))
 
 
-def _raise_again(random: Random, world: World, _start: int) -> World | None:
+def _raise_again(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
     wait = random.choice([None, "1h", "2bh"])
-    return _of_ladder(random, world, lambda one: replace(one, raise_again_after=None if wait is None else Duration.parse(wait)))
+    return _of_ladder(random, files, lambda one: replace(one, raise_again_after=None if wait is None else Duration.parse(wait)))
 
 
-def _rename_ladder(random: Random, world: World, _start: int) -> World | None:
+def _rename_ladder(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
     found = _of_ladder(
-        random, world, lambda one: replace(one, name=f"{one.name}+", was=random.choice([one.name, one.name, ""]))
+        random, files, lambda one: replace(one, name=f"{one.name}+", was=random.choice([one.name, one.name, ""]))
     )
     return None if found is None else found._replace(policies=tuple(map(_with_rows, found.policies)))
 
 
-def _rename_level(random: Random, world: World, _start: int) -> World | None:
+def _rename_level(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
     def renamed(ladder: Ladder) -> Ladder:
         level = random.choice(ladder.levels)
         new = f"{level.name}+"
@@ -299,46 +299,46 @@ def _rename_level(random: Random, world: World, _start: int) -> World | None:
         levels = tuple(other if one is level else one for one in ladder.levels)
         return replace(ladder, levels=levels, on_request=new if ladder.on_request == level.name else ladder.on_request)
 
-    return _of_ladder(random, world, renamed)
+    return _of_ladder(random, files, renamed)
 
 
-def _move_ladder(random: Random, world: World, _start: int) -> World | None:
-    place = _place(random, world)
-    policy = world.policies[place]
+def _move_ladder(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    place = _place(random, files)
+    policy = files.policies[place]
     if not policy.ladders or not policy.commitments or not policy.ladders[0].commitment:
         return None
     on = random.choice(policy.commitments).name
-    return _replaced(world, place, replace(policy, ladders=(replace(policy.ladders[0], commitment=on), *policy.ladders[1:])))
+    return _replaced(files, place, replace(policy, ladders=(replace(policy.ladders[0], commitment=on), *policy.ladders[1:])))
 
 
-def _hours(random: Random, world: World, _start: int) -> World | None:
-    return _of_calendar(random, world, {"week": random.choice(WEEKS)})
+def _hours(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    return _of_calendar(random, files, {"week": random.choice(WEEKS)})
 
 
-def _zone(random: Random, world: World, _start: int) -> World | None:
+def _zone(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
     zones = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York"]
-    return _of_calendar(random, world, {"timezone": random.choice(zones)})
+    return _of_calendar(random, files, {"timezone": random.choice(zones)})
 
 
-def _day(random: Random, world: World, _start: int) -> World | None:
-    return _of_calendar(random, world, {"day": random.choice(["2h", "6h", "8h"])})
+def _day(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    return _of_calendar(random, files, {"day": random.choice(["2h", "6h", "8h"])})
 
 
-def _holiday(random: Random, world: World, _start: int) -> World | None:
+def _holiday(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
     dates = ["2026-03-09", "2026-03-10", "2026-03-27", "2026-03-30", "2026-04-06", "2026-10-26", "2026-11-02", "2026-11-03"]
     holidays = [{"date": date} for date in random.sample(dates, random.randint(0, 4))]
-    return _of_calendar(random, world, {"holidays": holidays})
+    return _of_calendar(random, files, {"holidays": holidays})
 
 
-def _of_calendar(random: Random, world: World, parts: Mapping[str, Any]) -> World:
-    name = random.choice(sorted(world.calendars))
-    return world._replace(calendars={**world.calendars, name: {**world.calendars[name], **parts}})
+def _of_calendar(random: Random, files: PolicyFiles, parts: Mapping[str, Any]) -> PolicyFiles:
+    name = random.choice(sorted(files.calendars))
+    return files._replace(calendars={**files.calendars, name: {**files.calendars[name], **parts}})
 
 
-def _rename_calendar(random: Random, world: World, _start: int) -> World | None:
-    old = random.choice(sorted(world.calendars))
+def _rename_calendar(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    old = random.choice(sorted(files.calendars))
     new = f"{old}+"
-    calendars = {new if name == old else name: data for name, data in world.calendars.items()}
+    calendars = {new if name == old else name: data for name, data in files.calendars.items()}
 
     def choice(names: Choice[str]) -> Choice[str]:
         return Choice(tuple((condition, new if name == old else name) for condition, name in names.cases))
@@ -351,36 +351,36 @@ def _rename_calendar(random: Random, world: World, _start: int) -> World | None:
                 one if one.calendar is None else replace(one, calendar=choice(one.calendar)) for one in policy.commitments
             ),
         )
-        for policy in world.policies
+        for policy in files.policies
     )
-    return World(policies, calendars)
+    return PolicyFiles(policies, calendars)
 
 
-def _policy_calendar(random: Random, world: World, _start: int) -> World | None:
-    place = _place(random, world)
-    name = random.choice(sorted(world.calendars))
-    return _replaced(world, place, replace(world.policies[place], calendar=Choice.fixed(name)))
+def _policy_calendar(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    place = _place(random, files)
+    name = random.choice(sorted(files.calendars))
+    return _replaced(files, place, replace(files.policies[place], calendar=Choice.fixed(name)))
 
 
-def _applies_to(random: Random, world: World, _start: int) -> World | None:
-    place = _place(random, world)
-    return _replaced(world, place, replace(world.policies[place], applies_to=_which(random)))
+def _applies_to(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    place = _place(random, files)
+    return _replaced(files, place, replace(files.policies[place], applies_to=_which(random)))
 
 
-def _withdraw(random: Random, world: World, _start: int) -> World | None:
-    name = random.choice(world.policies).name
-    rest = tuple(policy for policy in world.policies if policy.name != name)
-    return world._replace(policies=rest) if rest else None
+def _withdraw(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    name = random.choice(files.policies).name
+    rest = tuple(policy for policy in files.policies if policy.name != name)
+    return files._replace(policies=rest) if rest else None
 
 
-def _put_in_front(random: Random, world: World, start: int) -> World | None:
+def _put_in_front(random: Random, files: PolicyFiles, start: int) -> PolicyFiles | None:
     """One customer's policy, made of another one."""
     name = random.choice(["front", "q"])
-    if name in {policy.name for policy in world.policies} | {policy.was for policy in world.policies}:
+    if name in {policy.name for policy in files.policies} | {policy.was for policy in files.policies}:
         return None
     since = random.choice([None, None, start - 9 * HOUR, start + random.randint(0, 30) * HOUR])
-    model = random.choice(world.policies)
-    commitments = tuple(replace(one, target=_targets(random, by_days=_has_delays(world)), was="") for one in model.commitments)
+    model = random.choice(files.policies)
+    commitments = tuple(replace(one, target=_targets(random, by_days=_has_delays(files)), was="") for one in model.commitments)
     ladders = tuple(replace(one, was="") for one in model.ladders)
     front = replace(
         model,
@@ -392,17 +392,17 @@ def _put_in_front(random: Random, world: World, start: int) -> World | None:
         commitments=commitments,
         ladders=ladders,
     )
-    return world._replace(policies=(front, *world.policies))
+    return files._replace(policies=(front, *files.policies))
 
 
-def _rename_policy(random: Random, world: World, _start: int) -> World | None:
-    old = random.choice(world.policies).name
+def _rename_policy(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    old = random.choice(files.policies).name
     new = f"{old}+"
-    if new in {policy.name for policy in world.policies} | {policy.was for policy in world.policies}:
+    if new in {policy.name for policy in files.policies} | {policy.was for policy in files.policies}:
         return None
     was = random.choice([old, old, ""])
-    return world._replace(
-        policies=tuple(_with_rows(replace(one, name=new, was=was)) if one.name == old else one for one in world.policies)
+    return files._replace(
+        policies=tuple(_with_rows(replace(one, name=new, was=was)) if one.name == old else one for one in files.policies)
     )
 
 
@@ -420,44 +420,44 @@ def _with_rows(policy: Policy) -> Policy:
 
 
 def _called(base: str, metric: Metric) -> Metric:
-    return replace(metric, name=row_name(base, metric))
+    return replace(metric, name=metric_name(base, metric))
 
 
-def _new_version(random: Random, world: World, start: int) -> World | None:
-    name = random.choice(world.policies).name
-    newest = max((one for one in world.policies if one.name == name), key=lambda one: one.version)
+def _new_version(random: Random, files: PolicyFiles, start: int) -> PolicyFiles | None:
+    name = random.choice(files.policies).name
+    newest = max((one for one in files.policies if one.name == name), key=lambda one: one.version)
     earliest = start - 5 * HOUR if newest.since is None else newest.since + HOUR
     since = earliest + random.randint(0, 40) * HOUR
     commitments = tuple(
-        replace(one, target=_targets(random, by_days=_has_delays(world))) if random.random() < 0.5 else one
+        replace(one, target=_targets(random, by_days=_has_delays(files))) if random.random() < 0.5 else one
         for one in newest.commitments
     )
     version = replace(newest, version=newest.version + 1, since=since, commitments=commitments)
-    return world._replace(policies=(*world.policies, version))
+    return files._replace(policies=(*files.policies, version))
 
 
-def _dated_back(random: Random, world: World, start: int) -> World | None:
-    places = [place for place, policy in enumerate(world.policies) if policy.since is not None]
+def _dated_back(random: Random, files: PolicyFiles, start: int) -> PolicyFiles | None:
+    places = [place for place, policy in enumerate(files.policies) if policy.since is not None]
     if not places:
         return None
     place = random.choice(places)
-    return _replaced(world, place, replace(world.policies[place], since=start + random.randint(-5, 60) * HOUR))
+    return _replaced(files, place, replace(files.policies[place], since=start + random.randint(-5, 60) * HOUR))
 
 
-def _tidy(random: Random, world: World, _start: int) -> World | None:
-    name = random.choice(world.policies).name
-    versions = [policy for policy in world.policies if policy.name == name]
+def _tidy(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    name = random.choice(files.policies).name
+    versions = [policy for policy in files.policies if policy.name == name]
     if len(versions) < 2:
         return None
     oldest = min(versions, key=lambda one: one.version)
-    return world._replace(policies=tuple(policy for policy in world.policies if policy is not oldest))
+    return files._replace(policies=tuple(policy for policy in files.policies if policy is not oldest))
 
 
-def _order(_random: Random, world: World, _start: int) -> World | None:
-    return world._replace(policies=tuple(reversed(world.policies)))
+def _order(_random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
+    return files._replace(policies=tuple(reversed(files.policies)))
 
 
-EDITS: list[Callable[[Random, World, int], World | None]] = [
+EDITS: list[Callable[[Random, PolicyFiles, int], PolicyFiles | None]] = [
     _target,
     _target,
     _warnings,
@@ -508,61 +508,61 @@ def _which(random: Random) -> Condition:
     return random.choice(which)
 
 
-def _place(random: Random, world: World) -> int:
+def _place(random: Random, files: PolicyFiles) -> int:
     """Of a policy, more often of one in front: most tickets have the first."""
-    return min(random.randrange(len(world.policies)), random.randrange(len(world.policies)))
+    return min(random.randrange(len(files.policies)), random.randrange(len(files.policies)))
 
 
-def _of_commitment(random: Random, world: World, change: Callable[[Commitment], Commitment]) -> World | None:
-    place = _place(random, world)
-    policy = world.policies[place]
+def _of_commitment(random: Random, files: PolicyFiles, change: Callable[[Commitment], Commitment]) -> PolicyFiles | None:
+    place = _place(random, files)
+    policy = files.policies[place]
     if not policy.commitments:
         return None
     which = random.randrange(len(policy.commitments))
-    return _replaced(world, place, _with(policy, which, change(policy.commitments[which])))
+    return _replaced(files, place, _with(policy, which, change(policy.commitments[which])))
 
 
-def _of_ladder(random: Random, world: World, change: Callable[[Ladder], Ladder]) -> World | None:
-    places = [place for place, policy in enumerate(world.policies) if policy.ladders]
+def _of_ladder(random: Random, files: PolicyFiles, change: Callable[[Ladder], Ladder]) -> PolicyFiles | None:
+    places = [place for place, policy in enumerate(files.policies) if policy.ladders]
     if not places:
         return None
     place = random.choice(places)
-    policy = world.policies[place]
-    return _replaced(world, place, replace(policy, ladders=(change(policy.ladders[0]), *policy.ladders[1:])))
+    policy = files.policies[place]
+    return _replaced(files, place, replace(policy, ladders=(change(policy.ladders[0]), *policy.ladders[1:])))
 
 
 def _with(policy: Policy, which: int, commitment: Commitment) -> Policy:
     return replace(policy, commitments=(*policy.commitments[:which], commitment, *policy.commitments[which + 1 :]))
 
 
-def _replaced(world: World, place: int, policy: Policy) -> World:
-    return world._replace(policies=(*world.policies[:place], policy, *world.policies[place + 1 :]))
+def _replaced(files: PolicyFiles, place: int, policy: Policy) -> PolicyFiles:
+    return files._replace(policies=(*files.policies[:place], policy, *files.policies[place + 1 :]))
 
 
 class Deploy(NamedTuple):
-    """One deployment of a scene: the newest of its log when it becomes known. Instants are epoch microseconds."""
+    """One deployment of a scenario: the newest of its log when it becomes known. Instants are epoch microseconds."""
 
     at: int
     """When it is made, and where it is an ordinary one the instant from which it holds."""
     holds_from: int
-    world: World
+    files: PolicyFiles
 
 
 class Deployed(NamedTuple):
     """What happens to one ticket while its policies change."""
 
-    first: World
+    first: PolicyFiles
     deploys: list[Deploy]
     events: list[Event]
     until: int
 
 
 def deployed(seed: int, *, backwards: bool = False) -> Deployed:
-    """A scene with up to three deployments. ``backwards``: some of them undo or rejudge."""
-    found = scene(seed)
+    """A scenario with up to three deployments. ``backwards``: some of them undo or rejudge."""
+    found = scenario(seed)
     random = Random(seed)
     start = found.events[0].at
-    first = World(tuple(map(_with_rows, found.policies)), CALENDARS)
+    first = PolicyFiles(tuple(map(_with_rows, found.policies)), CALENDARS)
     first = _without_odd_shares(first) if _has_delays(first) else first
     found = found._replace(events=found.events + _more_events(random, first, start))
     timeline, deploys, at = [(0, first)], [], start
@@ -572,19 +572,19 @@ def deployed(seed: int, *, backwards: bool = False) -> Deployed:
         at = max(at, random.choice(instants) + near)
         way = random.random() if backwards else 1.0
         if way < 0.25 and len(timeline) > 1:
-            holds_from, world = timeline[-1][0], timeline[-2][1]
+            holds_from, files = timeline[-1][0], timeline[-2][1]
         elif way < 0.5:
-            holds_from, world = at - random.randint(0, 2880) * MINUTE, edited(random, timeline[-1][1], start)
+            holds_from, files = at - random.randint(0, 2880) * MINUTE, edited(random, timeline[-1][1], start)
         else:
-            holds_from, world = at, edited(random, timeline[-1][1], start)
-        timeline = [one for one in timeline if one[0] == 0 or one[0] < holds_from] + [(holds_from, world)]
-        deploys.append(Deploy(at, holds_from, world))
+            holds_from, files = at, edited(random, timeline[-1][1], start)
+        timeline = [one for one in timeline if one[0] == 0 or one[0] < holds_from] + [(holds_from, files)]
+        deploys.append(Deploy(at, holds_from, files))
     return Deployed(first, deploys, found.events, found.until)
 
 
-def _more_events(random: Random, world: World, start: int) -> list[Event]:
-    """Extensions and escalations, which few scenes have where they mean something."""
-    names = [one.name for policy in world.policies for one in policy.commitments]
+def _more_events(random: Random, files: PolicyFiles, start: int) -> list[Event]:
+    """Extensions and escalations, which few scenarios have where they mean something."""
+    names = [one.name for policy in files.policies for one in policy.commitments]
     events: list[Event] = []
     for number in range(random.choice([0, 1, 2, 4])):
         at = start + random.choice([1, 30, 90, 400, 1500]) * MINUTE
@@ -595,9 +595,9 @@ def _more_events(random: Random, world: World, start: int) -> list[Event]:
     return events
 
 
-def _instants(world: World, found: Scene) -> list[int]:
+def _instants(files: PolicyFiles, found: Scenario) -> list[int]:
     """When something happens to the ticket or becomes true of it: then a deployment is the most delicate."""
-    engine, state = Engine(world.policy_set()), None
+    engine, state = Engine(files.policy_set()), None
     effects: list[Effect] = []
     events = sorted(found.events, key=lambda event: event.key)
     for event in events:
@@ -613,5 +613,5 @@ def log(one: Deployed, count: int | None = None) -> Deployments:
     """The log after the first ``count`` deployments; after all of them where none is given."""
     found = Deployments.fixed(one.first.policy_set())
     for number, deploy in enumerate(one.deploys[:count], start=1):
-        found = found.add(number, deploy.holds_from, deploy.world.policy_set())
+        found = found.add(number, deploy.holds_from, deploy.files.policy_set())
     return found

@@ -1,4 +1,4 @@
-"""What must hold of a ticket whatever is deployed: checked after each step of a scene that is played in the order of time."""
+"""What must hold of a ticket whatever is deployed: checked after each step of a scenario played in the order of time."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Chains:
 
 
 def play(one: Deployed, *, check: bool = True, history: int = 200) -> tuple[Engine, State, list[Effect]]:
-    """The scene in the order of time, every deployment known from the beginning. Raises AssertionError."""
+    """The scenario in the order of time, every deployment known from the beginning. Raises AssertionError."""
     engine = Engine(log(one), history=history)
     state: State | None = None
     emitted: list[Effect] = []

@@ -13,7 +13,7 @@ from stream.sla.step import Outcome
 from tests.examples import examples
 from tests.properties.consumer import Consumer
 from tests.properties.invariants import codec_agrees
-from tests.properties.worlds import EVENTS, POLICY_SETS, START
+from tests.properties.strategies import EVENTS, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ HORIZON = START + 3000 * HOUR
 Fact = tuple[object, ...]
 
 
-class World(Consumer):
+class FixedPolicyConsumer(Consumer):
     """A consumer of a ticket whose policies never change."""
 
     def __init__(self, policies: PolicySet) -> None:
@@ -44,11 +44,11 @@ class World(Consumer):
 
 
 def in_order(policies: PolicySet, events: list[Event]) -> list[Fact]:
-    world = World(policies)
+    consumer = FixedPolicyConsumer(policies)
     for event in sorted(events, key=lambda event: event.key):
-        world.receive(event)
-    world.wake(HORIZON)
-    return world.facts()
+        consumer.receive(event)
+    consumer.wake(HORIZON)
+    return consumer.facts()
 
 
 @settings(max_examples=examples(300), deadline=None)
@@ -58,14 +58,14 @@ def test_any_order_any_repetition_and_wake_ups_anywhere_end_in_the_same_facts(
 ) -> None:
     shuffled = data.draw(st.permutations(events))
     repeated = data.draw(st.lists(st.sampled_from(events), max_size=4))
-    world = World(policies)
+    consumer = FixedPolicyConsumer(policies)
     for event in [*shuffled, *repeated]:
-        world.receive(event)
+        consumer.receive(event)
         if data.draw(st.booleans()):
-            world.wake(data.draw(st.integers(START, HORIZON)))
-    world.wake(HORIZON)
+            consumer.wake(data.draw(st.integers(START, HORIZON)))
+    consumer.wake(HORIZON)
 
-    assert world.facts() == in_order(policies, events)
+    assert consumer.facts() == in_order(policies, events)
 
 
 @settings(max_examples=examples(200), deadline=None)
@@ -85,31 +85,31 @@ def test_events_of_a_source_with_whole_days_and_any_ids_end_in_the_same_facts_in
     ties = list(found.values())
     if data.draw(st.booleans()):
         ties.append(ties[0].replace(id="again"))
-    world = World(policies)
+    consumer = FixedPolicyConsumer(policies)
     for event in data.draw(st.permutations(ties)):
-        world.receive(event)
+        consumer.receive(event)
         if data.draw(st.booleans()):
-            world.wake(data.draw(st.integers(START, HORIZON)))
-    world.wake(HORIZON)
+            consumer.wake(data.draw(st.integers(START, HORIZON)))
+    consumer.wake(HORIZON)
 
-    assert world.facts() == in_order(policies, ties)
+    assert consumer.facts() == in_order(policies, ties)
 
 
 @settings(max_examples=examples(150), deadline=None)
 @given(POLICY_SETS, EVENTS)
 def test_a_wake_up_before_every_event_changes_nothing(policies: PolicySet, events: list[Event]) -> None:
-    world = World(policies)
+    consumer = FixedPolicyConsumer(policies)
     for event in sorted(events, key=lambda event: event.key):
-        world.wake(event.at)
-        world.receive(event)
-    world.wake(HORIZON)
+        consumer.wake(event.at)
+        consumer.receive(event)
+    consumer.wake(HORIZON)
 
-    assert world.facts() == in_order(policies, events)
+    assert consumer.facts() == in_order(policies, events)
 
 
 @settings(max_examples=examples(150), deadline=None)
 @given(POLICY_SETS, EVENTS)
-def test_the_promised_wake_up_is_neither_early_nor_late(policies: PolicySet, events: list[Event]) -> None:
+def test_the_next_wake_up_is_neither_early_nor_late(policies: PolicySet, events: list[Event]) -> None:
     engine, state = Engine(policies), None
     for event in sorted(events, key=lambda event: event.key):
         state = engine.apply(state, "T", event, event.at).state
@@ -123,7 +123,7 @@ def test_the_promised_wake_up_is_neither_early_nor_late(policies: PolicySet, eve
 
 @settings(max_examples=examples(150), deadline=None)
 @given(POLICY_SETS, EVENTS)
-def test_every_state_survives_the_codec_and_a_look_at_it_sees_what_reading_it_would(
+def test_every_state_survives_the_codec_and_a_peek_at_it_shows_what_reading_it_would(
     policies: PolicySet, events: list[Event]
 ) -> None:
     engine, state = Engine(policies, history=4), None

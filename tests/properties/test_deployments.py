@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SEEDS = st.integers(0, 2**32)
 GENERATE = (Phase.explicit, Phase.generate)
-"""A scene is a function of its seed: there is nothing that could be made smaller."""
+"""A scenario is a function of its seed: there is nothing that could be made smaller."""
 LATENESS = Lateness(late_after=20 * MINUTE, settling=2 * HOUR)
 Fact = tuple[str, int, int | None, str]
 
@@ -47,7 +47,7 @@ class Replica(Consumer):
     def learn(self) -> None:
         self.known += 1
         deploy = self.one.deploys[self.known - 1]
-        self.engine.deployments = self.engine.deployments.add(self.known, deploy.holds_from, deploy.world.policy_set())
+        self.engine.deployments = self.engine.deployments.add(self.known, deploy.holds_from, deploy.files.policy_set())
 
     def receive(self, event: Event, arrived: int = 0) -> None:
         self.cut = self.apply(event, arrived) is Outcome.TOO_LATE or self.cut
@@ -187,7 +187,7 @@ def test_a_ticket_that_a_deployment_is_taken_not_to_touch_would_not_be_changed_b
 def test_a_deployment_that_is_undone_leaves_no_trace(seed: int) -> None:
     found, random = deployed(seed), Random(seed)
     mistaken = found.deploys[0]
-    undone = found._replace(deploys=[mistaken, mistaken._replace(world=found.first)])
+    undone = found._replace(deploys=[mistaken, mistaken._replace(files=found.first)])
     never = found._replace(deploys=[])
     replica = Replica(undone, 0)
     for event in sorted(found.events, key=lambda event: event.key):

@@ -16,7 +16,7 @@ from stream.sla.ticket.state import open_commitments
 from stream.wire.effect import encode_effect
 from tests.examples import examples
 from tests.properties.consumer import Consumer
-from tests.properties.worlds import EVENTS, POLICY_SETS, START
+from tests.properties.strategies import EVENTS, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 
 if TYPE_CHECKING:

@@ -113,7 +113,7 @@ def _record_escalations(monkeypatch: pytest.MonkeyPatch, taken: set[str]) -> Non
 
 
 def _begun_anew(effects: list[Effect]) -> Iterator[str]:
-    """A promise that applies again in the same cycle is another object with a past: only its effects show the transition."""
+    """A commitment that applies again in the same cycle is another object with a past: only its effects show the transition."""
     cancelled = set[tuple[str, int]]()
     for effect in effects:
         if effect.kind is Kind.CANCELLED:

@@ -18,7 +18,7 @@ from stream.sla.ticket.escalation_state import EscalationPhase
 from stream.sla.ticket.listing import UNMATCHED, lists_of, lists_of_summary
 from tests.examples import examples
 from tests.properties.consumer import Consumer
-from tests.properties.worlds import EVENTS, POLICY_SETS, START
+from tests.properties.strategies import EVENTS, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def test_spans_follow_one_another_and_lead_exactly_to_the_deadline(
         if not deadline.ladder and deadline.verdict is Outcome.PENDING:
             assert deadline.due == state.head.commitments[deadline.commitment].due
         if deadline.ladder and None not in (deadline.due, deadline.due_after) and deadline.reason is not Reason.REQUESTED:
-            # Later than its mark only where its target took hold too late, or where it waited for business hours.
+            # Later than its threshold only where its target took hold too late, or where it waited for business hours.
             assert sum(span.counted for span in spans if span.end <= (deadline.due or 0)) >= (deadline.due_after or 0)
 
 

@@ -16,7 +16,7 @@ from stream.sla.events import Event
 from stream.sla.policy.policy import OnChange
 from stream.sla.policy.resolve import PolicySet
 from tests.examples import examples
-from tests.oracle.scenes import CALENDARS, FAST, Scene, read, scene
+from tests.oracle.scenarios import CALENDARS, FAST, Scenario, read, scenario
 from tests.unit.sla.given import HOUR, MINUTE, changed, commitment, created, policy_set, share, used
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ NO_CHANGE = {
     name: read(name, {**data, "timezone": {"24x7": "UTC", "office": "Asia/Kolkata"}.get(name, "Asia/Tokyo")})
     for name, data in (CALENDARS | {"hotline": CALENDARS["office"]}).items()
 }
-"""The calendars of the scenes in zones that never change their clocks, all with a week."""
+"""The calendars of the scenarios in zones that never change their clocks, all with a week."""
 
 
 def emitted(policies: PolicySet, events: list[Event], until: int) -> list[Effect]:
@@ -85,7 +85,7 @@ def test_pausing_and_resuming_within_closed_hours_moves_no_deadline(seed: int) -
 @often
 @given(SEEDS)
 def test_splitting_a_pause_in_two_changes_nothing_but_its_own_effects(seed: int) -> None:
-    random, found = Random(seed), scene(seed)
+    random, found = Random(seed), scenario(seed)
     ordered = sorted(found.events, key=lambda event: event.key)
     place = random.randrange(len(ordered))
     at = ordered[place].at + 1 if place + 1 == len(ordered) else ordered[place + 1].at - 1
@@ -130,18 +130,18 @@ def test_carry_keeps_elapsed_and_paused_time_under_any_sequence_of_priority_chan
 @often
 @given(SEEDS, st.integers(1, 60))
 def test_a_whole_history_moved_by_whole_weeks_emits_the_same_that_much_later(seed: int, weeks: int) -> None:
-    found, shift = scene(seed), weeks * WEEK
+    found, shift = scenario(seed), weeks * WEEK
     # A date in a field would not move along.
     dateless = [{name: event.fields[name] for name in event.fields if name != "date"} for event in found.events]
     events = [event.replace(fields=fields) for event, fields in zip(found.events, dateless, strict=True)]
     found = found._replace(events=events)
-    later = Scene(
+    later = Scenario(
         tuple(replace(policy, since=None if policy.since is None else policy.since + shift) for policy in found.policies),
         [event.replace(at=event.at + shift) for event in found.events],
         found.until + shift,
     )
 
-    def facts(one: Scene, moved: int) -> list[tuple[object, ...]]:
+    def facts(one: Scenario, moved: int) -> list[tuple[object, ...]]:
         effects = emitted(PolicySet(one.policies, NO_CHANGE), one.events, one.until)
         dues = [None if effect.due_at is None else effect.due_at - moved for effect in effects]
         ids = [effect.id for effect in effects]  # they name instants: what stays is which of them are the same
@@ -159,7 +159,7 @@ def test_a_whole_history_moved_by_whole_weeks_emits_the_same_that_much_later(see
 @often
 @given(SEEDS)
 def test_a_field_that_no_policy_reads_changes_nothing_but_the_fields_shown(seed: int) -> None:
-    random, found = Random(seed), scene(seed)
+    random, found = Random(seed), scenario(seed)
     coloured = [
         event.replace(fields={**event.fields, "colour": random.choice(["red", "blue"])})
         if event.type == "ticket.changed" and random.random() < 0.5

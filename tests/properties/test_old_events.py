@@ -15,7 +15,7 @@ from stream.sla.ticket.listing import UNMATCHED, lists_of
 from stream.sla.ticket.state import is_deleted, open_commitments
 from tests.examples import examples
 from tests.properties.consumer import Consumer
-from tests.properties.worlds import EVENTS, POLICY_SETS, START
+from tests.properties.strategies import EVENTS, POLICY_SETS, START
 from tests.unit.sla.given import HOUR, MINUTE
 
 if TYPE_CHECKING:

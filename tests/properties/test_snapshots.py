@@ -13,8 +13,8 @@ from stream.sla.policy.policy import Choice, Policy
 from stream.sla.policy.resolve import PolicySet
 from stream.wire.effect import encode_effect
 from tests.examples import examples
+from tests.properties.strategies import EVENTS, POLICY_SETS, START
 from tests.properties.test_business_time import cases, fast
-from tests.properties.worlds import EVENTS, POLICY_SETS, START
 from tests.unit.sla.given import HOUR, MINUTE
 
 if TYPE_CHECKING:

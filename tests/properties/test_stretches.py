@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stream.sla.calendar.duration import Clock
 from stream.sla.ticket.stopwatch import HALTED, PAUSED, RUNNING, STOPPED, TABLE, Phase, Signal, Stopwatch
 from tests.examples import examples
-from tests.properties.worlds import CALENDARS, START
+from tests.properties.strategies import CALENDARS, START
 from tests.unit.sla.given import HOUR, MINUTE
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from stream.writeback.record import TicketRecord
 from stream.writeback.values import Name, values
 from tests.examples import examples
 from tests.properties.consumer import Consumer
-from tests.properties.worlds import EVENTS, POLICY_SETS, START
+from tests.properties.strategies import EVENTS, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tests.simulation.worker import WorkerProcess
 
 if TYPE_CHECKING:
     from tests.chaos.recording import Step
-    from tests.simulation.worker import World
+    from tests.simulation.worker import Simulation
 
 _RESTART_SECONDS: Final = 2.0
 REPLACED: Final = "another worker has partition"
@@ -25,8 +25,8 @@ class Machine:
     """One of them: its clock, and the worker that runs there, if any does."""
 
     def __init__(self, cluster: Cluster, number: int) -> None:
-        world = cluster.world
-        self.clock: Final = WorkerClock(world.pace, world.loop)
+        simulation = cluster.simulation
+        self.clock: Final = WorkerClock(simulation.pace, simulation.loop)
         self.wanted = True
         """Whether a worker is to run here."""
         self.worker: WorkerProcess | None = None
@@ -37,13 +37,13 @@ class Machine:
     def start(self) -> None:
         if self.wanted and self.worker is None:
             self._starts += 1
-            world = self._cluster.world
-            self.worker = WorkerProcess(world, f"worker {self._number}.{self._starts}", self.clock, self._ended)
+            simulation = self._cluster.simulation
+            self.worker = WorkerProcess(simulation, f"worker {self._number}.{self._starts}", self.clock, self._ended)
 
     def kill(self) -> None:
         """As by kill -9."""
         if self.worker is not None:
-            self._cluster.world.loop.kill(self.worker.process)
+            self._cluster.simulation.loop.kill(self.worker.process)
             self._gone()
 
     def leave(self) -> None:
@@ -64,16 +64,16 @@ class Machine:
 
     def _gone(self) -> None:
         self.worker = None
-        loop = self._cluster.world.loop
-        with loop.within(loop.world):
-            loop.call_later(self._cluster.world.random.random() * _RESTART_SECONDS, self.start)
+        loop = self._cluster.simulation.loop
+        with loop.within(loop.environment):
+            loop.call_later(self._cluster.simulation.random.random() * _RESTART_SECONDS, self.start)
 
 
 class Cluster:
     """All machines of a run."""
 
-    def __init__(self, world: World, machines: int) -> None:
-        self.world: Final = world
+    def __init__(self, simulation: Simulation, machines: int) -> None:
+        self.simulation: Final = simulation
         self.exits = Counter[str]()
         """Why workers ended by themselves, and how often."""
         self.unexplained: list[str] = []
@@ -96,4 +96,4 @@ class Cluster:
         for worker in self.running:
             for task in worker.tasks.values():
                 if not task.has_work():
-                    self.unexplained += check_memory(task.shard, self.world.settings)
+                    self.unexplained += check_memory(task.shard, self.simulation.settings)

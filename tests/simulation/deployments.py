@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from stream.sla.engine import Engine
     from stream.sla.policy.timeline import Deployments
     from tests.simulation.loop import Loop
-    from tests.simulation.nemeses import Nemesis, Scene
+    from tests.simulation.nemeses import FaultInjector, Nemesis
     from tests.simulation.process import Process
     from tests.simulation.worker import WorkerProcess
 
@@ -192,102 +192,102 @@ class Deployer:
         self._log: Final = log
         self._shows: Final = shows
 
-    async def work(self, scene: Scene, ends: float) -> None:
+    async def work(self, injector: FaultInjector, ends: float) -> None:
         """Deploy now and then. ``ends``: when the faults end, seconds of the loop."""
         random = self._random
         if random.random() < 0.2:
             return
         for _ in range(random.choice([1, 2, 2, 3, 4])):
-            await scene.wait_until(random.random() * ends)
-            await random.choice(_WAYS)(self, scene)
+            await injector.wait_until(random.random() * ends)
+            await random.choice(_WAYS)(self, injector)
             if random.random() < 0.5:
-                await random.choice(_MEANWHILE)(scene)
+                await random.choice(_MEANWHILE)(injector)
 
-    async def deploy(self, scene: Scene) -> None:
+    async def deploy(self, injector: FaultInjector) -> None:
         """From a whole minute on, a few seconds from now. Sometimes a fault strikes just when it begins to hold."""
-        at = scene.helpdesk.minute() + self._random.randint(1, 5) * MINUTE
-        scene.injected["deployment"] += 1
+        at = injector.helpdesk.minute() + self._random.randint(1, 5) * MINUTE
+        injector.injected["deployment"] += 1
         self._append(max(at, self._log.last.at), DeploymentKind.DEPLOY, self._any())
         way = self._random.random()
         if way < 0.3:
-            await scene.wait_until(self._begins() - 0.1 + self._random.random() * 0.5)
-            await self._random.choice(_MEANWHILE)(scene)
+            await injector.wait_until(self._begins() - 0.1 + self._random.random() * 0.5)
+            await self._random.choice(_MEANWHILE)(injector)
         elif way < 0.6:
-            await scene.wait_until(self._begins())
-            await self._die_in_the_sweep(scene)
+            await injector.wait_until(self._begins())
+            await self._die_in_the_sweep(injector)
         elif way < 0.9:
-            await scene.wait_until(self._begins())
-            await self._die_behind(scene)
+            await injector.wait_until(self._begins())
+            await self._die_behind(injector)
 
-    async def deploy_last(self, scene: Scene) -> None:
+    async def deploy_last(self, injector: FaultInjector) -> None:
         """No sweep comes after the last one, which would mend what a worker that died in it has left undone."""
         if self._random.random() < 0.5:
             return
-        at = max(scene.helpdesk.minute() + MINUTE, self._log.last.at)
-        scene.injected["deployment"] += 1
+        at = max(injector.helpdesk.minute() + MINUTE, self._log.last.at)
+        injector.injected["deployment"] += 1
         self._append(at, DeploymentKind.DEPLOY, self._any())
         for _ in range(2):
-            for machine in scene.cluster.machines:
+            for machine in injector.cluster.machines:
                 if (worker := machine.worker) is not None:
-                    worker.deployments.doom = partial(scene.die, machine, worker)
-            await scene.wait_until(self._begins())
-            await scene.wait(2)
+                    worker.deployments.doom = partial(injector.die, machine, worker)
+            await injector.wait_until(self._begins())
+            await injector.wait(2)
 
-    async def undo(self, scene: Scene) -> None:
+    async def undo(self, injector: FaultInjector) -> None:
         try:
             undone, before = self._log.log.undone()
         except NothingToUndoError:
-            await self.deploy(scene)
+            await self.deploy(injector)
             return
-        scene.injected["undo"] += 1
+        injector.injected["undo"] += 1
         self._append(undone.at, DeploymentKind.UNDO, self._log.log.deployed(before.number))
-        await self._die(scene)
+        await self._die(injector)
 
-    async def deploy_and_undo(self, scene: Scene) -> None:
-        await self.deploy(scene)
-        await scene.wait(4)
-        await self.undo(scene)
+    async def deploy_and_undo(self, injector: FaultInjector) -> None:
+        await self.deploy(injector)
+        await injector.wait(4)
+        await self.undo(injector)
 
-    async def rejudge(self, scene: Scene) -> None:
+    async def rejudge(self, injector: FaultInjector) -> None:
         """From an earlier instant on."""
-        earlier = scene.helpdesk.minute() - self._random.randint(0, 12) * MINUTE
-        scene.injected["rejudging deployment"] += 1
+        earlier = injector.helpdesk.minute() - self._random.randint(0, 12) * MINUTE
+        injector.injected["rejudging deployment"] += 1
         self._append(earlier, DeploymentKind.REJUDGE, self._any())
-        await self._die(scene)
+        await self._die(injector)
 
-    async def _die(self, scene: Scene) -> None:
+    async def _die(self, injector: FaultInjector) -> None:
         if self._random.random() < 0.6:
-            await self._random.choice([self._die_in_the_sweep, self._die_behind])(scene)
+            await self._random.choice([self._die_in_the_sweep, self._die_behind])(injector)
 
-    async def _die_in_the_sweep(self, scene: Scene) -> None:
+    async def _die_in_the_sweep(self, injector: FaultInjector) -> None:
         """A worker dies in the sweep, which takes several turns where few tickets are woken in one."""
 
         def sweeping() -> list[WorkerProcess]:
-            running = scene.cluster.running
+            running = injector.cluster.running
             return [worker for worker in running if any(task.shard.sweep is not None for task in worker.tasks.values())]
 
         if self._random.random() < 0.5:
-            for machine in scene.cluster.machines:
+            for machine in injector.cluster.machines:
                 if (worker := machine.worker) is not None:
-                    worker.deployments.doom = partial(scene.die, machine, worker)
+                    worker.deployments.doom = partial(injector.die, machine, worker)
             return
-        await scene.until(lambda: bool(sweeping()), 3, 0.01)
+        await injector.until(lambda: bool(sweeping()), 3, 0.01)
         for worker in sweeping():
             self._ambush(
-                scene, worker, *self._random.choice([("end", 1), ("end", 2), ("append", 2), ("append", 3), ("append", 4)])
+                injector, worker, *self._random.choice([("end", 1), ("end", 2), ("append", 2), ("append", 3), ("append", 4)])
             )
 
-    async def _die_behind(self, scene: Scene) -> None:
+    async def _die_behind(self, injector: FaultInjector) -> None:
         """A worker that does not know the last deployment yet dies when effects are written and the changelog is not."""
-        for worker in scene.cluster.running:
+        for worker in injector.cluster.running:
             if worker.deployments.known < self._log.end:
-                self._ambush(scene, worker, "end", self._random.choice([1, 1, 2]))
+                self._ambush(injector, worker, "end", self._random.choice([1, 1, 2]))
 
-    def _ambush(self, scene: Scene, worker: WorkerProcess, request: str, count: int) -> None:
+    def _ambush(self, injector: FaultInjector, worker: WorkerProcess, request: str, count: int) -> None:
         """``count``: it does not survive the last of so many of these requests."""
-        machine = next(one for one in scene.cluster.machines if one.worker is worker)
+        machine = next(one for one in injector.cluster.machines if one.worker is worker)
         if not worker.process.marked:
-            worker.process.ambush = request, count, partial(scene.die, machine, worker)
+            worker.process.ambush = request, count, partial(injector.die, machine, worker)
 
     def _begins(self) -> float:
         """When the last deployment begins to hold, seconds of the loop."""
@@ -300,7 +300,7 @@ class Deployer:
         self._log.append(encode_record(new_record(self._log.log.next_after, at, kind, policies)))
 
 
-_WAYS: Final[list[Callable[[Deployer, Scene], Awaitable[None]]]] = [
+_WAYS: Final[list[Callable[[Deployer, FaultInjector], Awaitable[None]]]] = [
     Deployer.deploy,
     Deployer.deploy,
     Deployer.deploy,

@@ -16,7 +16,7 @@ from tests.simulation.log import Append
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.simulation.worker import World
+    from tests.simulation.worker import Simulation
 
 
 def may_be_published(one: Planned, clock: ClockMode) -> bool:
@@ -27,39 +27,39 @@ def may_be_published(one: Planned, clock: ClockMode) -> bool:
 class Helpdesk:
     """``published``: all records until now."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, simulation: Simulation) -> None:
         self.published: list[Planned] = []
-        self._world: Final = world
+        self._simulation: Final = simulation
 
     def minute(self) -> int:
         """The whole minute that was last, in the run's time."""
-        return self._world.pace.at(int(self._world.loop.time() * 1e6)) // MINUTE * MINUTE
+        return self._simulation.pace.at(int(self._simulation.loop.time() * 1e6)) // MINUTE * MINUTE
 
     async def follow(self, feed: Iterable[Planned]) -> None:
         """Publish these in their order, each when its time has come."""
-        world = self._world
+        simulation = self._simulation
         for one in feed:
-            ahead = (one.when - world.pace.shows) / world.pace.speed / 1e6 - world.loop.time()
+            ahead = (one.when - simulation.pace.shows) / simulation.pace.speed / 1e6 - simulation.loop.time()
             if ahead > 0:
                 await asyncio.sleep(ahead)
             # Whoever gets no answer publishes again.
-            self.publish([one] * (2 if world.random.random() < world.brokers.network.trouble else 1))
+            self.publish([one] * (2 if simulation.random.random() < simulation.brokers.network.trouble else 1))
 
     async def tick(self) -> None:
         """For ever: publish each minute how far the feed is, if workers go by that."""
-        while self._world.settings.clock is ClockMode.EVENT:
+        while self._simulation.settings.clock is ClockMode.EVENT:
             tick = encode_tick("desk", self.minute())
             self.publish([Planned(0, number, None, tick) for number in range(PARTITIONS)])
             await asyncio.sleep(1)
 
     def publish(self, records: Iterable[Planned]) -> None:
         """Publish these at once."""
-        world = self._world
+        simulation = self._simulation
         for one in records:
-            if not may_be_published(one, world.settings.clock):
+            if not may_be_published(one, simulation.settings.clock):
                 continue
             record = Record(one.key, one.value, [(BAD, one.bad.encode())] if one.bad else [])
-            partition = world.brokers.log.of(world.topics.events, one.partition)
+            partition = simulation.brokers.log.of(simulation.topics.events, one.partition)
             # In the run's time, as the instants of the events.
-            partition.append(Append(None, 0, False, [record]), world.pace.at(int(world.loop.time() * 1e6)) // 1_000)
+            partition.append(Append(None, 0, False, [record]), simulation.pace.at(int(simulation.loop.time() * 1e6)) // 1_000)
             self.published.append(one)

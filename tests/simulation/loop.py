@@ -1,7 +1,7 @@
 """An event loop in which nothing is left to chance: time is virtual, and a seed chooses what runs next.
 
-Whatever runs belongs to a *process*: a worker, or the world (the broker, the helpdesk and the faults). A process can be stopped
-and can go on, and it can be killed: then nothing of it runs any more, at whichever ``await`` each of its tasks may be.
+Whatever runs belongs to a *process*: a worker, or the environment (the broker, the helpdesk and the faults). A process can be
+stopped and can go on, and it can be killed: then nothing of it runs any more, at whichever ``await`` each of its tasks may be.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Loop:
     """``random`` chooses which process runs next, and which of its callbacks."""
 
     def __init__(self, random: Random) -> None:
-        self.world: Final = Process("world")
+        self.environment: Final = Process("environment")
         self.errors: list[str] = []
         """What went wrong where nobody waits for it."""
         self.steps = 0
@@ -54,7 +54,7 @@ class Loop:
         before, this = events._get_running_loop(), cast("Any", self)
         events._set_running_loop(this)
         try:
-            with self.within(self.world):
+            with self.within(self.environment):
                 task = self.create_task(main)
             while not task.done():
                 self._step()
@@ -74,7 +74,7 @@ class Loop:
             PROCESS.reset(token)
 
     def spawn(self, process: Process, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        if process.number == 0 and process is not self.world:
+        if process.number == 0 and process is not self.environment:
             self._processes += 1
             process.number = self._processes
         with self.within(process):

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from tests.simulation.worker import WorkerProcess
 
 
-class Scene:
-    """What a nemesis can lay its hands on. ``random`` chooses for it."""
+class FaultInjector:
+    """What a nemesis uses to inject its faults. ``random`` chooses for it."""
 
     def __init__(self, random: Random, cluster: Cluster, helpdesk: Helpdesk, injected: Counter[str]) -> None:
         self.random: Final = random
         self.cluster: Final = cluster
         self.helpdesk: Final = helpdesk
         self.injected: Final = injected
-        self.world: Final = cluster.world
+        self.simulation: Final = cluster.simulation
 
     def machine(self) -> Machine:
         return self.random.choice(self.cluster.machines)
@@ -43,20 +43,20 @@ class Scene:
 
     async def wait_until(self, time: float) -> None:
         """``time``: of the loop, seconds."""
-        await asyncio.sleep(max(0.0, time - self.world.loop.time()))
+        await asyncio.sleep(max(0.0, time - self.simulation.loop.time()))
 
     async def until(self, true: Callable[[], bool], most: float, every: float = 0.05) -> None:
         """Wait for it, but so many seconds at most. ``every``: how often to look."""
-        ends = self.world.loop.time() + most
+        ends = self.simulation.loop.time() + most
         while not true():
-            if self.world.loop.time() > ends:
+            if self.simulation.loop.time() > ends:
                 return
             await asyncio.sleep(every)
 
     @contextmanager
     def without_leader(self, topic: str) -> Iterator[None]:
         """Most partitions of the topic can be neither written nor read in here."""
-        away = [one for one in self.world.brokers.log.all() if one.topic == topic and self.random.random() < 0.7]
+        away = [one for one in self.simulation.brokers.log.all() if one.topic == topic and self.random.random() < 0.7]
         self.injected["partition without a leader"] += len(away)
         for partition in away:
             partition.lose_leader()
@@ -96,171 +96,171 @@ class Scene:
             worker.process.ambush = kind, self.random.choice([1, 1, 2, 3, 5, 8]), action
 
 
-async def kill(scene: Scene) -> None:
+async def kill(injector: FaultInjector) -> None:
     """kill -9 at a step, sometimes again soon after the restart."""
-    for _ in range(scene.random.choice([1, 1, 2, 3])):
-        await scene.at_a_step(scene.die, scene.random.choice([15, 60, 250, 600]))
-        await scene.wait(2)
+    for _ in range(injector.random.choice([1, 1, 2, 3])):
+        await injector.at_a_step(injector.die, injector.random.choice([15, 60, 250, 600]))
+        await injector.wait(2)
 
 
-async def stop(scene: Scene) -> None:
+async def stop(injector: FaultInjector) -> None:
     """A worker does nothing for a while, and then goes on as if nothing had been: often when another one has replaced it.
 
     Sometimes it goes on in the middle of the take-over, and sometimes its successor dies soon after: then a third owner finds
     what both have written.
     """
-    random, group = scene.random, scene.world.group
+    random, group = injector.random, injector.simulation.group
     suspended: list[tuple[Machine, WorkerProcess]] = []
 
     def suspend(machine: Machine, worker: WorkerProcess) -> None:
-        scene.injected["stop"] += 1
-        scene.world.loop.stop_process(worker.process)
+        injector.injected["stop"] += 1
+        injector.simulation.loop.stop_process(worker.process)
         suspended.append((machine, worker))
 
     in_a_transaction = random.random() < 0.3
-    await scene.at_a_step(suspend, random.choice([15, 60, 250]), requests=("add", "append") if in_a_transaction else ())
-    await scene.until(lambda: bool(suspended), 2)
+    await injector.at_a_step(suspend, random.choice([15, 60, 250]), requests=("add", "append") if in_a_transaction else ())
+    await injector.until(lambda: bool(suspended), 2)
     if not suspended:
         return
     machine, worker = suspended[0]
-    others = [one for one in scene.cluster.machines if one is not machine]
+    others = [one for one in injector.cluster.machines if one is not machine]
     if others and random.random() < 0.6:
         generation, successor = group.generation, random.choice(others).worker
         if not in_a_transaction:
-            await scene.until(lambda: group.generation > generation, 15)
+            await injector.until(lambda: group.generation > generation, 15)
         if successor is not None and not successor.process.marked:
             # Nobody reads what workers have written but who takes over.
             requests = ("read",) if in_a_transaction else ()
-            scene.mark(successor, 120, partial(_meet, scene, worker, successor), requests)
-        await scene.until(lambda: not worker.process.stopped, 15 if in_a_transaction else 2)
+            injector.mark(successor, 120, partial(_meet, injector, worker, successor), requests)
+        await injector.until(lambda: not worker.process.stopped, 15 if in_a_transaction else 2)
     else:
         await asyncio.sleep(random.choice([0.5, 2.0, 4.0, 7.0, 9.0, 12.0]) * (0.8 + random.random() * 0.4))
-    scene.world.loop.go_on(worker.process)
+    injector.simulation.loop.go_on(worker.process)
     if others and random.random() < 0.5:
-        await scene.at_a_step(scene.die, random.choice([60, 250]), random.choice(others))
+        await injector.at_a_step(injector.die, random.choice([60, 250]), random.choice(others))
 
 
-def _meet(scene: Scene, worker: WorkerProcess, successor: WorkerProcess) -> None:
+def _meet(injector: FaultInjector, worker: WorkerProcess, successor: WorkerProcess) -> None:
     """The one that was replaced goes on, and its successor waits for a moment, wherever it is."""
-    loop = scene.world.loop
+    loop = injector.simulation.loop
     loop.go_on(worker.process)
     loop.stop_process(successor.process)
-    with loop.within(loop.world):
-        loop.call_later(scene.random.random() ** 2, loop.go_on, successor.process)
+    with loop.within(loop.environment):
+        loop.call_later(injector.random.random() ** 2, loop.go_on, successor.process)
 
 
-async def cut(scene: Scene) -> None:
+async def cut(injector: FaultInjector) -> None:
     """The group takes a worker for dead that goes on reading and writing."""
-    worker = scene.machine().worker
+    worker = injector.machine().worker
     if worker is not None:
-        scene.injected["cut from the group"] += 1
+        injector.injected["cut from the group"] += 1
         worker.link.cut = True
-        if scene.random.random() < 0.5:
-            await poison(scene)  # what is refused now comes again: none of it is committed
-        await scene.wait(18)
+        if injector.random.random() < 0.5:
+            await poison(injector)  # what is refused now comes again: none of it is committed
+        await injector.wait(18)
         worker.link.cut = False
 
 
-async def trouble(scene: Scene) -> None:
+async def trouble(injector: FaultInjector) -> None:
     """Requests and answers are lost or late."""
-    network = scene.world.brokers.network
-    scene.injected["lost and late messages"] += 1
-    network.trouble = scene.random.choice([0.01, 0.05, 0.2])
-    await scene.wait(5)
+    network = injector.simulation.brokers.network
+    injector.injected["lost and late messages"] += 1
+    network.trouble = injector.random.choice([0.01, 0.05, 0.2])
+    await injector.wait(5)
     network.trouble = 0.0
 
 
-async def leader_away(scene: Scene) -> None:
+async def leader_away(injector: FaultInjector) -> None:
     """Partitions of one topic have no leader for a while, and what lies between two steps of a turn takes seconds."""
-    topics = scene.world.topics
-    topic = scene.random.choice([topics.changelog, topics.changelog, *(spec.name for spec in topics.specs())])
-    with scene.without_leader(topic):
-        await scene.wait(1)
-        for _ in range(scene.random.randint(0, 2)):
-            await scene.at_a_step(scene.die, scene.random.choice([15, 60]))
-        await scene.wait(6)
+    topics = injector.simulation.topics
+    topic = injector.random.choice([topics.changelog, topics.changelog, *(spec.name for spec in topics.specs())])
+    with injector.without_leader(topic):
+        await injector.wait(1)
+        for _ in range(injector.random.randint(0, 2)):
+            await injector.at_a_step(injector.die, injector.random.choice([15, 60]))
+        await injector.wait(6)
 
 
-async def slowness(scene: Scene) -> None:
+async def slowness(injector: FaultInjector) -> None:
     """Some answers take far longer than others, so that they come in another order."""
-    network = scene.world.brokers.network
-    scene.injected["slow messages"] += 1
-    network.slow = scene.random.choice([0.05, 0.3])
-    await scene.wait(6)
+    network = injector.simulation.brokers.network
+    injector.injected["slow messages"] += 1
+    network.slow = injector.random.choice([0.05, 0.3])
+    await injector.wait(6)
     network.slow = 0.0
 
 
-async def rebalance(scene: Scene) -> None:
+async def rebalance(injector: FaultInjector) -> None:
     """The group divides the partitions anew, up to five times in a row; sometimes take-overs last longer than that."""
-    topics, slow = scene.world.topics, scene.random.random() < 0.5
-    with scene.without_leader(scene.random.choice([topics.changelog, topics.breaches])) if slow else nullcontext():
-        for _ in range(scene.random.randint(1, 5)):
-            scene.injected["rebalance"] += 1
-            scene.world.group.rebalance(scene.world.loop.time())
-            await scene.wait(scene.random.choice([0.2, 3.0]))
+    topics, slow = injector.simulation.topics, injector.random.random() < 0.5
+    with injector.without_leader(injector.random.choice([topics.changelog, topics.breaches])) if slow else nullcontext():
+        for _ in range(injector.random.randint(1, 5)):
+            injector.injected["rebalance"] += 1
+            injector.simulation.group.rebalance(injector.simulation.loop.time())
+            await injector.wait(injector.random.choice([0.2, 3.0]))
 
 
-async def come_and_go(scene: Scene) -> None:
+async def come_and_go(injector: FaultInjector) -> None:
     """A worker leaves in good order and comes back."""
-    machine = scene.machine()
-    scene.injected["leave"] += 1
+    machine = injector.machine()
+    injector.injected["leave"] += 1
     machine.leave()
-    await scene.wait(5)
+    await injector.wait(5)
     machine.wanted = True
     machine.start()
 
 
-async def step_clock(scene: Scene) -> None:
+async def step_clock(injector: FaultInjector) -> None:
     """The clock of a machine is set ahead or back, and after a while set right."""
-    clock = scene.machine().clock
+    clock = injector.machine().clock
     if clock.is_right:
-        scene.injected["clock set"] += 1
-        clock.set(scene.random.choice([-1, 1]) * scene.random.randint(2, 25) * MINUTE)
-        await scene.wait(6)
+        injector.injected["clock set"] += 1
+        clock.set(injector.random.choice([-1, 1]) * injector.random.randint(2, 25) * MINUTE)
+        await injector.wait(6)
         clock.set_right()
 
 
-async def wake(scene: Scene) -> None:
+async def wake(injector: FaultInjector) -> None:
     """The tasks of a worker's partitions look for work at any moment, though there may be none."""
-    worker = scene.machine().worker
+    worker = injector.machine().worker
     if worker is not None:
-        for _ in range(scene.random.randint(1, 10)):
-            scene.injected["wake-up"] += 1
+        for _ in range(injector.random.randint(1, 10)):
+            injector.injected["wake-up"] += 1
             worker.wake()
-            await scene.wait(0.1)
+            await injector.wait(0.1)
 
 
-async def repeat(scene: Scene) -> None:
+async def repeat(injector: FaultInjector) -> None:
     """The newest records come again, in any order."""
-    newest = scene.helpdesk.published[-scene.random.randint(5, 40) :]
-    scene.random.shuffle(newest)
-    scene.injected["shuffled repetition"] += len(newest)
-    scene.helpdesk.publish(newest)
+    newest = injector.helpdesk.published[-injector.random.randint(5, 40) :]
+    injector.random.shuffle(newest)
+    injector.injected["shuffled repetition"] += len(newest)
+    injector.helpdesk.publish(newest)
 
 
-async def poison(scene: Scene) -> None:
+async def poison(injector: FaultInjector) -> None:
     """Bad records between the good ones."""
-    for _ in range(scene.random.randint(1, 8)):
-        scene.injected["poison pill"] += 1
-        number = 1_000 + scene.injected["poison pill"]
-        scene.helpdesk.publish([broken(scene.random, number, scene.helpdesk.minute())])
-        await scene.wait(0.2)
+    for _ in range(injector.random.randint(1, 8)):
+        injector.injected["poison pill"] += 1
+        number = 1_000 + injector.injected["poison pill"]
+        injector.helpdesk.publish([broken(injector.random, number, injector.helpdesk.minute())])
+        await injector.wait(0.2)
 
 
-async def rebalance_in_a_batch(scene: Scene) -> None:
+async def rebalance_in_a_batch(injector: FaultInjector) -> None:
     """The group divides the partitions anew when a worker has processed a part of a batch, with bad records in it or not."""
-    if scene.random.random() < 0.5:
-        await poison(scene)
+    if injector.random.random() < 0.5:
+        await poison(injector)
 
     def in_a_batch() -> bool:
-        return any(task.shard.cursor for worker in scene.cluster.running for task in worker.tasks.values())
+        return any(task.shard.cursor for worker in injector.cluster.running for task in worker.tasks.values())
 
-    await scene.until(in_a_batch, 2, 0.01)
-    scene.injected["rebalance"] += 1
-    scene.world.group.rebalance(scene.world.loop.time())
+    await injector.until(in_a_batch, 2, 0.01)
+    injector.injected["rebalance"] += 1
+    injector.simulation.group.rebalance(injector.simulation.loop.time())
 
 
-Nemesis = Callable[[Scene], Awaitable[None]]
+Nemesis = Callable[[FaultInjector], Awaitable[None]]
 
 KINDS: Final[list[Nemesis]] = [
     kill,

@@ -45,8 +45,8 @@ class Network:
         self.stragglers = 0.0
         """The share of requests that arrive seconds after the process that sent them was killed."""
         self._random: Final = random
-        with loop.within(loop.world):
-            self._world: Final = copy_context()
+        with loop.within(loop.environment):
+            self._environment: Final = copy_context()
 
     def heal(self) -> None:
         """Everything arrives, and soon."""
@@ -59,7 +59,7 @@ class Network:
 
     def later(self, action: Callable[..., None], *args: Any) -> None:
         """The brokers do this after a while, whatever becomes of those who asked for it."""
-        self.loop.call_later(self._delay(), action, *args, context=self._world)
+        self.loop.call_later(self._delay(), action, *args, context=self._environment)
 
     async def ask(self, kind: str, request: Callable[[], T], *, may_be_late: bool = True) -> T:
         """What the brokers answer. ``kind``: one of ``REQUESTS``.
@@ -72,20 +72,20 @@ class Network:
         answer: Any = loop.create_future()
         fate = random.random() if self.trouble else 1.0
         if fate >= self.trouble:
-            loop.call_later(self._delay(), self._serve, call, answer, context=self._world)
+            loop.call_later(self._delay(), self._serve, call, answer, context=self._environment)
             return await answer  # type: ignore[no-any-return]
         fate /= self.trouble
         if fate < 0.4:  # the answer is lost
-            loop.call_later(self._delay(), self._serve, call, None, context=self._world)
+            loop.call_later(self._delay(), self._serve, call, None, context=self._environment)
         elif fate < 0.7 and may_be_late:
             late = PATIENCE + random.random() * 12
-            loop.call_later(late, self._serve, call, None, context=self._world)
-        loop.call_later(PATIENCE, _time_out, answer, context=self._world)
+            loop.call_later(late, self._serve, call, None, context=self._environment)
+        loop.call_later(PATIENCE, _time_out, answer, context=self._environment)
         return await answer  # type: ignore[no-any-return]
 
     def _serve(self, call: _Call, answer: Any) -> None:
         if self.stragglers and not call.process.alive and self._random.random() < self.stragglers:
-            self.loop.call_later(self._random.random() * 10, self._serve, call, None, context=self._world)
+            self.loop.call_later(self._random.random() * 10, self._serve, call, None, context=self._environment)
             return
         try:
             result = call.request()

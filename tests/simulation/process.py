@@ -43,7 +43,7 @@ class Process:
     def __init__(self, name: str) -> None:
         self.name: Final = name
         self.number = 0
-        """Counts processes by their beginning; 0: the world."""
+        """Counts processes by their beginning; 0: the environment."""
         self.ready: deque[Handle] = deque()
         self.alive = True
         self.stopped = False

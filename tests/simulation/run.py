@@ -31,9 +31,9 @@ from tests.simulation.feed import SOURCE, Feed
 from tests.simulation.helpdesk import Helpdesk, may_be_published
 from tests.simulation.log import Log
 from tests.simulation.loop import Loop, StuckError
-from tests.simulation.nemeses import KINDS, Nemesis, Scene
+from tests.simulation.nemeses import KINDS, FaultInjector, Nemesis
 from tests.simulation.network import Network
-from tests.simulation.worker import World
+from tests.simulation.worker import Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +124,7 @@ def _simulate(seed: int, of_deployments: Random) -> Outcome:
         (of_lateness.choice(["20s", "2m", "1d"]), of_lateness.choice(["0s", "1m", "10m"])),
     )
     group = Group(Random(random.random()), PARTITIONS, of_workers.session_timeout / 1e6, 12.0)
-    world = World(
+    simulation = Simulation(
         loop=loop,
         random=Random(random.random()),
         brokers=brokers,
@@ -135,15 +135,15 @@ def _simulate(seed: int, of_deployments: Random) -> Outcome:
         pace=Pace(0, _SHOWS, SPEED),
         busy=random.choice([0.0, 0.05, 0.3]),
     )
-    deployer = Deployer(of_deployments, world.deployments, _SHOWS)
+    deployer = Deployer(of_deployments, simulation.deployments, _SHOWS)
     planned_input = workload(random, clock, Random(f"erasures of {seed}"))
-    run = _Run(world, random, deployer, Random(f"feed of {seed}"), planned_input)
+    run = _Run(simulation, random, deployer, Random(f"feed of {seed}"), planned_input)
     counts = Counter[str]()
     try:
         until = loop.run(run.play())
         recording = _recording(run, until)
         objections, counts = judge(recording)
-        objections += check_deployments(recording, world.deployments.deployments)
+        objections += check_deployments(recording, simulation.deployments.deployments)
     except StuckError as error:
         objections = [str(error)]
     counts["steps"] = loop.steps
@@ -153,37 +153,39 @@ def _simulate(seed: int, of_deployments: Random) -> Outcome:
 
 
 class _Run:
-    def __init__(self, world: World, random: Random, deployer: Deployer, of_feed: Random, workload: Workload) -> None:
-        self.world: Final = world
+    def __init__(self, simulation: Simulation, random: Random, deployer: Deployer, of_feed: Random, workload: Workload) -> None:
+        self.simulation: Final = simulation
         self._deployer: Final = deployer
         self.injected = Counter[str]()
         self._random: Final = random
         self._workload: Final = workload
         self._kinds: Final[list[Nemesis]] = random.sample(KINDS, random.randint(2, len(KINDS)))
-        self.cluster: Final = Cluster(world, random.choice([1, 1, 2, 2, 3]))
-        self._helpdesk: Final = Helpdesk(world)
+        self.cluster: Final = Cluster(simulation, random.choice([1, 1, 2, 2, 3]))
+        self._helpdesk: Final = Helpdesk(simulation)
         self._feed: Final = Feed(self._helpdesk, of_feed, self._workload.feed, self.injected)
         self._watched: Final = of_feed.random() < 0.5
 
     async def play(self) -> int:
         """The feed and the faults, until everything is processed. The instant up to which all effects must be published."""
-        loop = self.world.loop
-        watching = loop.spawn(loop.world, self._watch())
-        publishing = loop.spawn(loop.world, self._helpdesk.follow(self._workload.feed))
-        standing = loop.spawn(loop.world, self._feed.stand()) if self._watched else None
-        scene = Scene(self._random, self.cluster, self._helpdesk, self.injected)
+        loop = self.simulation.loop
+        watching = loop.spawn(loop.environment, self._watch())
+        publishing = loop.spawn(loop.environment, self._helpdesk.follow(self._workload.feed))
+        standing = loop.spawn(loop.environment, self._feed.stand()) if self._watched else None
+        injector = FaultInjector(self._random, self.cluster, self._helpdesk, self.injected)
         ends = self._workload.minutes * MINUTE / SPEED / 1e6
-        deploying = loop.spawn(loop.world, self._deployer.work(scene, ends))
-        await asyncio.gather(*(loop.spawn(loop.world, self._haunt(scene, ends)) for _ in range(self._random.choice([1, 2, 3]))))
+        deploying = loop.spawn(loop.environment, self._deployer.work(injector, ends))
+        await asyncio.gather(
+            *(loop.spawn(loop.environment, self._haunt(injector, ends)) for _ in range(self._random.choice([1, 2, 3])))
+        )
         await deploying
         await publishing
-        await self._deployer.deploy_last(scene)
+        await self._deployer.deploy_last(injector)
         self._heal()
         await self._until(self._processed, "all input is processed and committed")
-        await self._until(lambda: self.world.deployments.last.at < self._helpdesk.minute(), "the last deployment holds")
+        await self._until(lambda: self.simulation.deployments.last.at < self._helpdesk.minute(), "the last deployment holds")
         born = self._helpdesk.minute()
         self._helpdesk.publish(canaries(born))
-        ticking = loop.spawn(loop.world, self._helpdesk.tick())
+        ticking = loop.spawn(loop.environment, self._helpdesk.tick())
         # A partition wakes its tickets in the order of their instants: when this breach is published, all before it are.
         await self._until(self._canaries_died, "the last breaches are published")
         await self._until(self._swept, "every partition is swept after the last deployment")
@@ -204,16 +206,16 @@ class _Run:
     async def _watch(self) -> None:
         """The coordinator of the group notices who is silent."""
         while True:
-            self.world.group.look(self.world.loop.time())
+            self.simulation.group.look(self.simulation.loop.time())
             await asyncio.sleep(0.25)
 
-    async def _haunt(self, scene: Scene, ends: float) -> None:
-        while self.world.loop.time() < ends:
-            await self._random.choice(self._kinds)(scene)
-            await scene.wait(1.5)
+    async def _haunt(self, injector: FaultInjector, ends: float) -> None:
+        while self.simulation.loop.time() < ends:
+            await self._random.choice(self._kinds)(injector)
+            await injector.wait(1.5)
 
     def _heal(self) -> None:
-        self.world.brokers.network.heal()
+        self.simulation.brokers.network.heal()
         for machine in self.cluster.machines:
             machine.wanted = True
             machine.start()
@@ -221,23 +223,23 @@ class _Run:
             worker.link.cut = False
             worker.process.spare()
             worker.deployments.doom = None
-            self.world.loop.go_on(worker.process)
-            worker.deployments.read(self.world.deployments.end)
+            self.simulation.loop.go_on(worker.process)
+            worker.deployments.read(self.simulation.deployments.end)
 
     async def _until(self, true: Callable[[], bool], what: str) -> None:
-        ends = self.world.loop.time() + _PATIENCE
+        ends = self.simulation.loop.time() + _PATIENCE
         while not true():
-            if self.world.loop.time() > ends:
+            if self.simulation.loop.time() > ends:
                 raise StuckError(f"not within {_PATIENCE:g} s after all faults: {what}")
             await asyncio.sleep(0.1)
 
     def _processed(self) -> bool:
-        log, group = self.world.brokers.log, self.world.group
+        log, group = self.simulation.brokers.log, self.simulation.group
         return all(group.committed.get(number, 0) == log.of(_TOPICS.events, number).end for number in range(PARTITIONS))
 
     def _swept(self) -> bool:
         tasks = [task for worker in self.cluster.running for task in worker.tasks.values()]
-        number = self.world.deployments.last.number
+        number = self.simulation.deployments.last.number
         return {task.shard.number for task in tasks if task.shard.swept == number} == set(range(PARTITIONS))
 
     def _settled(self) -> bool:
@@ -252,14 +254,14 @@ class _Run:
         return {one.number for one in complete if one.feeds.watched[SOURCE].complete >= until} == set(range(PARTITIONS))
 
     def _canaries_died(self) -> bool:
-        emitted = self.world.brokers.log.committed(_TOPICS.breaches)
+        emitted = self.simulation.brokers.log.committed(_TOPICS.breaches)
         breached = {one.key for one in emitted if decode_effect(one.value or b"").kind is Kind.BREACHED}
         return sum((key or b"").startswith(b"canary/") for key in breached) == PARTITIONS
 
 
 def _recording(run: _Run, until: int) -> Recording:
-    world = run.world
-    log = world.brokers.log
+    simulation = run.simulation
+    log = simulation.brokers.log
     topics = (_TOPICS.events, _TOPICS.breaches, _TOPICS.escalations, _TOPICS.rejected, _TOPICS.changelog)
     events, breaches, escalations, rejected, changelog = ([_stored(one) for one in log.committed(topic)] for topic in topics)
     return Recording(
@@ -268,15 +270,15 @@ def _recording(run: _Run, until: int) -> Recording:
         escalations=escalations,
         rejected=rejected,
         changelog=changelog,
-        committed=world.group.committed,
+        committed=simulation.group.committed,
         ends={number: log.of(_TOPICS.events, number).end for number in range(PARTITIONS)},
-        pace=world.pace,
+        pace=simulation.pace,
         steps=run.cluster.steps,
         until=until,
-        stopped=world.pace.at(int(world.loop.time() * 1e6)),
-        history=world.settings.history,
-        feed_lag_limit=world.settings.feed_lag_limit,
-        deployments=tuple(world.deployments.records),
+        stopped=simulation.pace.at(int(simulation.loop.time() * 1e6)),
+        history=simulation.settings.history,
+        feed_lag_limit=simulation.settings.feed_lag_limit,
+        deployments=tuple(simulation.deployments.records),
         calendars=CALENDARS,
     )
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from tests.simulation.loop import Loop
 
 
-class World(NamedTuple):
+class Simulation(NamedTuple):
     """What all workers of a run share."""
 
     loop: Loop
@@ -65,12 +65,14 @@ class World(NamedTuple):
 class WorkerProcess:
     """From its start to its end. ``ended`` is called with what it was doing and what went wrong."""
 
-    def __init__(self, world: World, name: str, clock: WorkerClock, ended: Callable[[str, BaseException | None], None]) -> None:
-        loop, brokers, settings = world.loop, world.brokers, world.settings
+    def __init__(
+        self, simulation: Simulation, name: str, clock: WorkerClock, ended: Callable[[str, BaseException | None], None]
+    ) -> None:
+        loop, brokers, settings = simulation.loop, simulation.brokers, simulation.settings
         self.process: Final = Process(name)
         self.link: Final = GroupLink(brokers.network)
         self.tasks: Final[dict[int, PartitionTask]] = {}
-        self._world: Final = world
+        self._simulation: Final = simulation
         self._ended: Final = ended
         self._member = name
         self._joins = 0
@@ -82,19 +84,19 @@ class WorkerProcess:
         self._stopping = False
         self._taking_over = asyncio.Lock()
         self._busy = 0.0
-        self._consumer: Final = Consumer(brokers, world.group, self.link, world.random, settings.batch)
-        self._store: Final = empty_store(world.topics.changelog)
+        self._consumer: Final = Consumer(brokers, simulation.group, self.link, simulation.random, settings.batch)
+        self._store: Final = empty_store(simulation.topics.changelog)
         self._producer: Final = PlainProducer(brokers)
         self._clients: Final = SimulatedClients(brokers, 20)
         self._detector: Final = SuspensionDetector(settings.session_timeout / 1e6 / 2, loop.time)
         lateness = Lateness(settings.late_after, settings.settling)
-        engine = Engine(world.deployments.deployments, history=settings.history, lateness=lateness)
+        engine = Engine(simulation.deployments.deployments, history=settings.history, lateness=lateness)
         metrics = Metrics(engine.policies)
-        self.deployments: Final = Follower(world.deployments, engine, metrics, self.tasks)
+        self.deployments: Final = Follower(simulation.deployments, engine, metrics, self.tasks)
         consumer: Any = self._consumer
         self.context: Final = WorkerContext(
             settings=settings,
-            topics=world.topics,
+            topics=simulation.topics,
             engine=engine,
             metrics=metrics,
             wall=SystemClock(metrics.clock_stepped, clock.wall, clock.passing).now,
@@ -109,7 +111,7 @@ class WorkerProcess:
 
     def _spawn(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
         """What it raises ends the process, as in production."""
-        self._world.loop.spawn(self.process, self._guarded(work, *args))
+        self._simulation.loop.spawn(self.process, self._guarded(work, *args))
 
     def leave(self) -> None:
         """As after SIGTERM: finish, commit, leave the group."""
@@ -133,16 +135,16 @@ class WorkerProcess:
 
     def _end(self, doing: str, error: BaseException | None) -> None:
         if self.process.alive:
-            self._world.loop.kill(self.process)
+            self._simulation.loop.kill(self.process)
             self._ended(doing, error)
 
     def _passing(self) -> float:
         """Work takes time, now more, now less."""
         self.deployments.unit()
-        chance = self._world.random.random()
-        if chance < self._world.busy:
-            self._busy += 0.12 if chance < self._world.busy / 8 else 0.012
-        return self._world.loop.time() + self._busy
+        chance = self._simulation.random.random()
+        if chance < self._simulation.busy:
+            self._busy += 0.12 if chance < self._simulation.busy / 8 else 0.012
+        return self._simulation.loop.time() + self._busy
 
     async def _run(self) -> None:
         await self._producer.start()
@@ -159,9 +161,9 @@ class WorkerProcess:
             await self._hold()
             await self._consumer.commit()
             self._consumer.forget()
-        member, now = self._member, self._world.loop.time
+        member, now = self._member, self._simulation.loop.time
         with suppress(RequestTimedOutError):  # the group notices
-            await self.link.ask("group", lambda: self._world.group.leave(member, now()))
+            await self.link.ask("group", lambda: self._simulation.group.leave(member, now()))
         for number in list(self.tasks):
             await close(self.context, self.tasks.pop(number))
         self._end("ended in order", None)
@@ -171,17 +173,17 @@ class WorkerProcess:
             await task.hold()
 
     async def _join(self) -> Joined:
-        world = self._world
-        patience = (world.settings.session_timeout / 1e6) * 3
+        simulation = self._simulation
+        patience = (simulation.settings.session_timeout / 1e6) * 3
         while True:
             joined: Any = asyncio.get_running_loop().create_future()
 
             def answer(found: Joined, joined: Any = joined) -> None:
-                world.brokers.network.later(lambda: joined.done() or joined.set_result(found))
+                simulation.brokers.network.later(lambda: joined.done() or joined.set_result(found))
 
             member = self._member
             try:
-                await self.link.ask("group", lambda: world.group.join(member, world.loop.time(), answer))  # noqa: B023
+                await self.link.ask("group", lambda: simulation.group.join(member, simulation.loop.time(), answer))  # noqa: B023
                 async with asyncio.timeout(patience):
                     found: Joined = await joined
             except (RequestTimedOutError, TimeoutError):
@@ -189,7 +191,7 @@ class WorkerProcess:
             return found
 
     def _assigned(self, joined: Joined) -> None:
-        topics = self._world.topics
+        topics = self._simulation.topics
         before, self._owned = self._owned, joined.partitions
         gone = {TP(topic, number) for number in before - self._owned for topic in (topics.events, topics.changelog)}
         self._generation = joined.generation
@@ -211,7 +213,7 @@ class WorkerProcess:
         def current() -> bool:
             return self._generation == generation and not self._moving
 
-        changelog = self._world.topics.changelog
+        changelog = self._simulation.topics.changelog
         owned = sorted(self._owned)
         tps = [TP(changelog, number) for number in owned]
         reader = self._clients.reader("restore")
@@ -231,10 +233,10 @@ class WorkerProcess:
         if self._generation != generation:
             return
         for number in owned:
-            checkpoint, written = self._store.checkpoint(number), self._world.brokers.log.of(changelog, number)
+            checkpoint, written = self._store.checkpoint(number), self._simulation.brokers.log.of(changelog, number)
             if checkpoint is not None and checkpoint not in checkpoints_of_owners(written):
                 raise AssertionError(f"partition {number} has a checkpoint of an owner that had been replaced")
-        events = frozenset(TP(self._world.topics.events, number) for number in owned)
+        events = frozenset(TP(self._simulation.topics.events, number) for number in owned)
         await self._take_over(generation, events)
         if not current():
             return
@@ -256,14 +258,14 @@ class WorkerProcess:
                 self._abort("on taking partitions over", error)
 
     async def _heartbeats(self) -> None:
-        world = self._world
+        simulation = self._simulation
         while True:
-            await asyncio.sleep(world.settings.session_timeout / 1e6 / 4)
+            await asyncio.sleep(simulation.settings.session_timeout / 1e6 / 4)
             if self._moving or self._rejoin.is_set():
                 continue
             membership = self._consumer.membership
             try:
-                await self.link.ask("group", lambda: world.group.heartbeat(*membership, world.loop.time()))  # noqa: B023
+                await self.link.ask("group", lambda: simulation.group.heartbeat(*membership, simulation.loop.time()))  # noqa: B023
             except RequestTimedOutError:
                 continue
             except RebalanceInProgressError:
@@ -281,7 +283,7 @@ class WorkerProcess:
 
     async def _commits(self) -> None:
         while True:
-            await asyncio.sleep(self._world.settings.commit_interval / 1e6)
+            await asyncio.sleep(self._simulation.settings.commit_interval / 1e6)
             if not self._moving:
                 await self._consumer.commit()
 

@@ -163,12 +163,13 @@ class EndpointTokens(Tokens):
         headers = {"Authorization": f"Basic {login}", "Accept": "application/json"}
         asked_at = time.monotonic()
         try:
-            trusted = ssl.create_default_context(cafile=endpoint.cafile or None)
+            proxy = _proxy(endpoint.url)
+            trusted = _trusted(endpoint, proxy)
             patience = aiohttp.ClientTimeout(total=_PATIENCE)
             async with (
                 aiohttp.ClientSession(timeout=patience) as session,
                 session.post(
-                    endpoint.url, data=form, headers=headers, proxy=_proxy(endpoint.url), ssl=trusted, allow_redirects=False
+                    endpoint.url, data=form, headers=headers, proxy=proxy, ssl=trusted, allow_redirects=False
                 ) as answer,
             ):
                 status, body = answer.status, await _whole(answer)
@@ -207,6 +208,13 @@ def _proxy(url: str) -> str | None:
     """
     parts = urlsplit(url)
     return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+
+
+def _trusted(endpoint: _Endpoint, proxy: str | None) -> ssl.SSLContext | bool:
+    """What aiohttp trusts in a connection with TLS. Without TLS its default: the event loop waits 20 ms for certificates."""
+    if any(urlsplit(address).scheme == "https" for address in (endpoint.url, proxy or "")):
+        return ssl.create_default_context(cafile=endpoint.cafile or None)
+    return True
 
 
 async def _whole(answer: aiohttp.ClientResponse) -> bytes:

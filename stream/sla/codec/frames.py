@@ -1,8 +1,8 @@
 """Tickets that are alike share the bytes of their frame in the memory of a worker.
 
 A stored state is self-contained, so each one has its frame (``stream.sla.ticket.names``), a fifth of its bytes: the names of
-its policies, rows and calendars. A worker with a million open tickets has some dozens of different frames. So the table cuts a
-state: it keeps each frame once, and the rest of a state refers to it by a number. ``whole`` puts the frame back in its place,
+its policies, metrics and calendars. A worker with a million open tickets has some dozens of different frames. So the table cuts
+a state: it keeps each frame once, and the rest of a state refers to it by a number. ``whole`` puts the frame back in its place,
 which gives the very bytes that were cut. Only the process that cut a state can read it.
 
 The bytes before a frame show where it is. Where they stand for something else, other bytes are cut, and put back as well.

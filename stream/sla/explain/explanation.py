@@ -123,7 +123,7 @@ class Outcome(StrEnum):
     MEASURED = "measured"
     """Fulfilled, and nothing was promised."""
     ELAPSED = "elapsed"
-    """A timer that promises nothing has run out."""
+    """A timer without an obligation has run out."""
     CARRIED_OVER = "carried_over"
     """Another policy goes on counting the commitment, on a stopwatch of its own."""
     RAISED = "raised"
@@ -163,7 +163,7 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     monitored_until: int | None = None
     """A raised level's: the ticket is solved, and watched for a recurrence until then."""
     metric: str
-    """The metric row whose stopwatch counts."""
+    """The metric whose stopwatch counts."""
     cycle: int
     policy: str
     policy_version: int

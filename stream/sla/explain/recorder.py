@@ -51,7 +51,7 @@ class Recorder:
     consumed."""
 
     def __init__(self, timeline: Timeline, start: Ticket, events: list[Event]) -> None:
-        """``events``: those that are to be applied, for rows that a deployment builds from them."""
+        """``events``: those that are to be applied, for metrics that a deployment builds from them."""
         self.timeline = timeline
         self.ticket = start
         self._whole = start.last is None
@@ -108,7 +108,7 @@ class Recorder:
             transition = Transition(self.timeline, before.copy(), at_, self._past)
             transition.meet(at_)
             self.ticket = transition.ticket
-            self._follow_rows(before, deployment)
+            self._follow_metrics(before, deployment)
             self._note(before, transition.emitter.effects, Why(deployment_cause(deployment.number), DEPLOYED), at_)
 
     def _following(self) -> Deployment | None:
@@ -117,16 +117,16 @@ class Recorder:
     def _past(self, at: int) -> list[Event] | None:
         return [event for event in self._events if event.at < at] if self._whole else None
 
-    def _follow_rows(self, before: Ticket, deployment: Deployment) -> None:
-        """A commitment or ladder that continues under another name, or on another row, stays the same in its cycle."""
+    def _follow_metrics(self, before: Ticket, deployment: Deployment) -> None:
+        """A commitment or ladder that continues under another name, or on another metric, stays the same in its cycle."""
         change = deployment.change
         if change is None:
             return
         former = self.timeline.known[before.deployment].former
-        for row, old_row in change.continued.items():
-            watch = self.ticket.watches.get(row)
-            if watch is not None and (trace := self._cycle_traces.get((old_row, watch.cycle))) is not None:
-                self._cycle_traces[row, watch.cycle] = CycleTrace(watch, dict(trace.why))
+        for metric, old_metric in change.continued.items():
+            watch = self.ticket.watches.get(metric)
+            if watch is not None and (trace := self._cycle_traces.get((old_metric, watch.cycle))) is not None:
+                self._cycle_traces[metric, watch.cycle] = CycleTrace(watch, dict(trace.why))
         commitments, escalations = self.ticket.commitments, self.ticket.escalations
         for name, old in before.commitments.items():
             new = change.commitment(change.policy(former.policy(old.terms.policy)), name)
@@ -145,9 +145,9 @@ class Recorder:
         trace = traces.pop(key_of(name, old), None)
         if trace is None:
             return
-        row = after.terms.metric
-        if change.continued.get(row, row) == old.terms.metric:
-            trace.name, trace.cycle_trace = new, self._cycle_traces.get((row, after.cycle), trace.cycle_trace)
+        metric = after.terms.metric
+        if change.continued.get(metric, metric) == old.terms.metric:
+            trace.name, trace.cycle_trace = new, self._cycle_traces.get((metric, after.cycle), trace.cycle_trace)
             traces[key_of(new, after)] = trace
         else:
             traces[key_of(name, old)] = trace
@@ -219,7 +219,7 @@ class Recorder:
             if resolved is not None and commitment_state.verdict == Verdict.PENDING:
                 target = resolved.target
                 commitment_trace.delay = target.text if target is not None and target.delay is not None else ""
-            # A target keeps the calendar it was set on. Where there is none, time is measured by the present plan.
+            # A target keeps the calendar it was set on. Where there is none, time is measured by the present terms.
             if terms.target is None and resolved is not None:
                 commitment_trace.calendar = resolved.calendar
         if terms.target is not None:

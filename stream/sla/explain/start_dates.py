@@ -22,17 +22,17 @@ def waiting(ticket: Ticket, policies: PolicySet) -> tuple[Waiting, ...]:
         return ()
     soon = starting(ticket, policies)
     found = []
-    for row in policies.dated:
-        if row in ticket.watches or not (row in resolved.commitments_on or row in resolved.ladders_on):
+    for name in policies.dated:
+        if name in ticket.watches or not (name in resolved.commitments_on or name in resolved.ladders_on):
             continue
-        triggers = policies.triggers[row]
+        triggers = policies.triggers[name]
         metric = triggers.metric
         found.append(
             Waiting(
-                metric=base_name(row),
+                metric=base_name(name),
                 field=metric.starts_at,
                 zone=(metric.zone or UTC_ZONE).name,
-                starts=date_of(triggers, None, ticket.fields) if row in soon else None,
+                starts=date_of(triggers, None, ticket.fields) if name in soon else None,
                 problem=date_problem(metric, ticket.fields),
             )
         )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stream.sla.ticket.stopwatch import Placement, Stopwatch
 
 Key = tuple[str, str, int]
-"""Commitment or ladder, metric row, cycle."""
+"""Commitment or ladder, metric, cycle."""
 
 
 def key_of(name: str, part: CommitmentState | EscalationState) -> Key:
@@ -59,7 +59,7 @@ class CommitmentTrace:
     moments: list[Moment] = field(default_factory=list)
 
     def leave(self, at: int) -> None:
-        """It goes on under another name, or on another row."""
+        """It goes on under another name, or on another metric."""
         self.closed = at if self.closed is None else self.closed
         if self.verdict is Outcome.PENDING:  # unless an effect of this step states how it ended
             self.verdict, self.reason = Outcome.CARRIED_OVER, Reason.FIELD_CHANGED
@@ -116,5 +116,5 @@ class LadderTrace:
     moments: list[Moment] = field(default_factory=list)
 
     def leave(self, at: int) -> None:
-        """It goes on under another name, or on another row."""
+        """It goes on under another name, or on another metric."""
         self.closed = at if self.closed is None else self.closed

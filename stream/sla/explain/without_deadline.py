@@ -144,24 +144,24 @@ def _no_policy(fields: Fields, policies: list[Policy]) -> WithoutDeadline:
 
 def _commitment(ticket: Ticket, policies: PolicySet, policy: Policy, commitment: Commitment) -> WithoutDeadline | None:
     """Rule 4, its parts in their order. ``None``: it has a deadline, or is decided."""
-    row, fields = commitment.metric.name, ticket.fields
-    watch, state = ticket.watches.get(row), ticket.commitments.get(commitment.name)
+    metric, fields = commitment.metric.name, ticket.fields
+    watch, state = ticket.watches.get(metric), ticket.commitments.get(commitment.name)
     phase = IDLE if watch is None else watch.phase
     # a
-    if watch is not None and state is not None and state.terms.metric == row and state.cycle == watch.cycle:
+    if watch is not None and state is not None and state.terms.metric == metric and state.cycle == watch.cycle:
         if state.verdict != CANCELLED:
             return _of_open(commitment, policy.name, state, watch, fields)
         if phase == Phase.CANCELLED:
             return _of(commitment, policy.name, NoDeadline.CANCELLED)
-    elif state is not None and state.terms.metric != row:
-        return None  # counted on another row, by the version that began with it
+    elif state is not None and state.terms.metric != metric:
+        return None  # counted on another metric, by the version that began with it
     # b
     if watch is not None and RUNNING <= phase <= PAUSED:
         then = policies.resolved_policy(fields, policies.epoch(watch.began)).policy
-        its = None if then is None else next((one for one in then.commitments if one.name == commitment.name), None)
-        if then is None or its is None or then.name != policy.name:
+        former = None if then is None else next((one for one in then.commitments if one.name == commitment.name), None)
+        if then is None or former is None or then.name != policy.name:
             return _of(commitment, policy.name, NoDeadline.NOT_IN_FORCE, since=policy.since)
-        return _when(its, then.name, _failing(its.when, fields), fields)
+        return _when(former, then.name, _failing(former.when, fields), fields)
     # c
     failing = [part for part in _failing(commitment.when, fields) if STARTED not in fields_read(part)]
     if failing:
@@ -177,7 +177,7 @@ def _commitment(ticket: Ticket, policies: PolicySet, policy: Policy, commitment:
         return _of(commitment, policy.name, NoDeadline.NOT_BEGUN)
     if ticket.started and commitment.metric.starts == BEGUN and commitment.metric.cancels is None:
         return _of(commitment, policy.name, NoDeadline.EVENTS_NOT_KEPT)
-    condition = "" if row in BUILT_IN else condition_words(commitment.metric.starts)
+    condition = "" if metric in BUILT_IN else condition_words(commitment.metric.starts)
     return _of(commitment, policy.name, NoDeadline.NOT_STARTED, condition=condition)
 
 

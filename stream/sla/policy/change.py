@@ -1,4 +1,4 @@
-"""The changes from one set of policies to another: names, metric rows, and versions that a newer set leaves out.
+"""The changes from one set of policies to another: names, metrics, and versions that a newer set leaves out.
 
 Rules:
 
@@ -6,9 +6,9 @@ Rules:
    clocks that start later. A version with the same number is a correction and takes the place of the older one.
 2. A policy without any version in the newer set is withdrawn.
 3. ``was`` makes a policy, commitment, ladder or level the same thing under a new name.
-4. A metric row whose conditions changed has another name (``stream.sla.policy.metric.row_name``). It *continues* the row on
-   which the same commitment or ladder stood before, if both are rows of the same metric. Any other row that was not kept before
-   is *built* from the events of the ticket.
+4. A metric whose conditions changed has another name (``stream.sla.policy.metric.metric_name``). It *continues* the
+   metric on which the same commitment or ladder stood before, if both have the same base. Any other metric that was not kept
+   before is *built* from the events of the ticket.
 
 Longer than 250 lines because one comparison of two sets answers all questions about them, and computes each answer once.
 """
@@ -72,12 +72,12 @@ class Change:
         "_same_calendars",
         "_touches_all",
         "built",
+        "built_set",
         "commitments",
         "continued",
         "ladders",
         "levels",
         "policies",
-        "rows",
         "withdrawn",
     )
 
@@ -120,18 +120,18 @@ class Change:
         )
         """Old names of the policies that are gone."""
         self.continued: Final[dict[str, str]] = {}
-        """Name of a row to that of the row that it continues."""
-        for row, metric, old_metric in self._rows(before, after):
-            if row not in before.triggers and row not in self.continued and old_metric is not None:
-                same = "/" in base_name(row) or base_name(row) == base_name(old_metric.name)
+        """Name of a metric to that of the one that it continues."""
+        for name, metric, old_metric in self._metrics(before, after):
+            if name not in before.triggers and name not in self.continued and old_metric is not None:
+                same = "/" in base_name(name) or base_name(name) == base_name(old_metric.name)
                 if same and metric.timer is old_metric.timer:
-                    self.continued[row] = old_metric.name
-        self.built: Final = tuple(row for row in after.triggers if row not in before.triggers and row not in self.continued)
-        """Rows that are to be built from the events of each ticket."""
-        self.rows: Final = PolicySet((), {}, tuple(after.triggers[row].metric for row in self.built))
-        """A set that keeps these rows and promises nothing."""
+                    self.continued[name] = old_metric.name
+        self.built: Final = tuple(name for name in after.triggers if name not in before.triggers and name not in self.continued)
+        """Metrics that are to be built from the events of each ticket."""
+        self.built_set: Final = PolicySet((), {}, tuple(after.triggers[name].metric for name in self.built))
+        """A set that keeps these metrics and has no commitments."""
         self._touches_all: Final = bool(self.policies or self.withdrawn or self.continued or self.built)
-        """Whether rows or policies are other than before, so that every ticket may be concerned."""
+        """Whether metrics or policies are other than before, so that every ticket may be concerned."""
         self._former: Final = frozenset(
             [old for _, old in (*self.commitments, *self.ladders)] + [old for names in self.levels.values() for old in names]
         )
@@ -194,7 +194,7 @@ class Change:
         if self._former and self._renames_any(ticket):
             return True
         fields, differing, epochs = ticket.fields, _NO_ROWS, (-1, -1)
-        for row, watch in ticket.watches.items():
+        for metric, watch in ticket.watches.items():
             if watch.on:
                 present = self._before.epoch(watch.began), self._after.epoch(watch.began)
                 if present != epochs:
@@ -202,7 +202,7 @@ class Change:
                     differing = self._differing(
                         self._before.resolved_policy(fields, present[0]), self._after.resolved_policy(fields, present[1])
                     )
-                if row in differing:
+                if metric in differing:
                     return True
         for name, escalation_state in ticket.escalations.items():
             if escalation_state.phase == MONITORING:
@@ -226,23 +226,23 @@ class Change:
         )
 
     def _differing(self, old: ResolvedPolicy, new: ResolvedPolicy) -> frozenset[str]:
-        """The rows on which the two do not have the same terms."""
+        """The metrics on which the two do not have the same terms."""
         if old is new:
             return _NO_ROWS
         known = self._differences.get((id(old), id(new)))
         if known is not None:
             return known[2]
-        rows = {*old.commitments_on, *new.commitments_on, *old.ladders_on, *new.ladders_on}
+        metrics = {*old.commitments_on, *new.commitments_on, *old.ladders_on, *new.ladders_on}
         if old.policy is not None and new.policy is not None and _version(old.policy) == _version(new.policy):
-            rows = {row for row in rows if not self._same_row(row, old, new)}
+            metrics = {metric for metric in metrics if not self._same_metric(metric, old, new)}
         if len(self._differences) >= 65_536:
             self._differences.clear()
-        self._differences[id(old), id(new)] = old, new, frozenset(rows)
-        return frozenset(rows)
+        self._differences[id(old), id(new)] = old, new, frozenset(metrics)
+        return frozenset(metrics)
 
-    def _same_row(self, row: str, old: ResolvedPolicy, new: ResolvedPolicy) -> bool:
-        old_commitments, new_commitments = old.commitments_on.get(row, ()), new.commitments_on.get(row, ())
-        old_ladders, new_ladders = old.ladders_on.get(row, ()), new.ladders_on.get(row, ())
+    def _same_metric(self, metric: str, old: ResolvedPolicy, new: ResolvedPolicy) -> bool:
+        old_commitments, new_commitments = old.commitments_on.get(metric, ()), new.commitments_on.get(metric, ())
+        old_ladders, new_ladders = old.ladders_on.get(metric, ()), new.ladders_on.get(metric, ())
         return (
             len(old_commitments) == len(new_commitments)
             and len(old_ladders) == len(new_ladders)
@@ -284,8 +284,8 @@ class Change:
         """The present name of a ladder, by the present name of its policy and the name it had."""
         return self.ladders.get((policy, name), name)
 
-    def _rows(self, before: PolicySet, after: PolicySet) -> Iterator[tuple[str, Metric, Metric | None]]:
-        """Every row of ``after`` with its metric, and the one on which the same commitment or ladder stood before."""
+    def _metrics(self, before: PolicySet, after: PolicySet) -> Iterator[tuple[str, Metric, Metric | None]]:
+        """Every metric of ``after`` by its name, and the one on which the same commitment or ladder stood before."""
         versions: dict[str, list[Policy]] = {}
         for policy in before.policies:
             versions.setdefault(self.policy(policy.name), []).append(policy)

@@ -40,7 +40,7 @@ def date_problem(metric: Metric, fields: Fields) -> str:
 
 def wrong_dates(policies: PolicySet, fields: Fields, names: Collection[str]) -> Iterator[WrongDate]:
     """Those of the named fields that start a clock and have no date."""
-    for row in policies.dated:
-        metric = policies.triggers[row].metric
+    for name in policies.dated:
+        metric = policies.triggers[name].metric
         if metric.starts_at in names and (problem := date_problem(metric, fields)):
             yield WrongDate(metric.starts_at, problem)

@@ -1,15 +1,15 @@
-"""Metric rows: what starts, pauses, stops, restarts and cancels a stopwatch. Data, so that a user can write one of his own.
+"""Metrics: what starts, pauses, stops, restarts and cancels a stopwatch. Data, so that a user can write one of his own.
 
-The rules that hold for every row, in the order in which they are asked when an event arrives (the first that applies decides):
+The rules of every metric, in the order in which they are asked when an event arrives (the first that applies decides):
 
-1. ``cancels`` ends the cycle without a verdict. A merged or deleted ticket halts every row until it is restored.
+1. ``cancels`` ends the cycle without a verdict. A merged or deleted ticket halts every metric until it is restored.
 2. ``stops`` fulfils it. A stop beats a start: an event that both starts and stops leaves the stopwatch stopped.
 3. ``restarts`` fulfils it and begins the next cycle at the same instant.
-4. ``pauses`` holds it for as long as the condition is true; a cycle may begin paused. ``resumes``, where a row has it,
+4. ``pauses`` holds it for as long as the condition is true; a cycle may begin paused. ``resumes``, where a metric has it,
    defines when a pause ends instead.
-5. ``again`` defines how a stopped row goes on: never, the same cycle when ``reopens`` holds, or another when ``starts`` does.
+5. ``again`` defines how a stopped metric goes on: never, the same cycle if ``reopens`` holds, or another if ``starts`` does.
 
-Semantics of the built-in rows follow the metrics of the same names in Zendesk's public documentation; where helpdesks
+Semantics of the built-in metrics follow those of the same names in Zendesk's public documentation; where helpdesks
 disagree, ``docs/reference/policy-language.md`` names the reading taken.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stream.sla.calendar.zone import Zone
 
 _CAME_LATER: Final = frozenset({"roles", "starts_at", "zone"})
-"""Parts of metrics and conditions that the names of rows were first made without."""
+"""Parts of metrics and conditions that the names of metrics were first made without."""
 
 
 class Again(StrEnum):
@@ -54,27 +54,27 @@ class Metric:
     cancels: Condition | None = None
     again: Again = Again.NEVER
     timer: bool = False
-    """Nobody promises anything: when the target is used up, something may be done (closing a silent ticket). Such a
+    """Nobody is committed to anything: when the target is used up, something may be done (closing a silent ticket). Such a
     commitment elapses instead of breaching, and counts in no compliance."""
     reopens: Condition | None = None
     starts_at: str = ""
     """The ticket field whose date starts the stopwatch, where ``starts`` holds; empty: an event starts it."""
     zone: Zone | None = None
-    """The zone in which the dates of ``starts_at`` begin: that of the calendar on which the row is counted."""
+    """The zone in which the dates of ``starts_at`` begin: that of the calendar on which the metric is counted."""
 
 
-def row_name(base: str, metric: Metric) -> str:
-    """The name of a row that a policy file writes: ``base``, and what distinguishes its conditions from others of that base.
+def metric_name(base: str, metric: Metric) -> str:
+    """The name of a metric that a policy file writes: ``base``, and what distinguishes its conditions from others of that base.
 
-    A ticket keeps a stopwatch under the name of its row. So one name must never mean two rows, in whichever set of policies.
+    A ticket keeps a stopwatch under the name of its metric. So one name must never mean two metrics, in any set of policies.
     """
     digest = blake2b(repr(_normal(_parts(metric)[1:])).encode(), digest_size=3)
     return f"{base}#{digest.hexdigest()}"
 
 
-def base_name(row: str) -> str:
-    """The name of a row without what distinguishes its conditions from others."""
-    return row.partition("#")[0]
+def base_name(metric: str) -> str:
+    """The name of a metric without what distinguishes its conditions from others."""
+    return metric.partition("#")[0]
 
 
 def _parts(value: Any) -> list[object]:
@@ -193,4 +193,4 @@ BUILT_IN: Final[dict[str, Metric]] = {
         ),
     )
 }
-"""The rows every policy may name. A row in a policy file with the same name replaces it there."""
+"""The metrics every policy may name. A metric in a policy file with the same name replaces it there."""

@@ -57,11 +57,11 @@ class ResolvedCommitment:
         self.warn_at: Final[tuple[Threshold, ...]] = commitment.warn_at.of(known) or ()
         self.name: Final[str] = commitment.name
         self.metric: Final[str] = commitment.metric.name
-        """The metric row on whose stopwatch it lies."""
+        """The metric on whose stopwatch it lies."""
         self.terms: Final = CommitmentTerms.of(policy.name, policy.version, self.metric, calendar.name, True, None)
         """Without the target, which depends on the instant at which it begins to count."""
         self.timer: Final[bool] = commitment.metric.timer
-        """Nobody promises anything: see ``metrics.Metric``."""
+        """No commitment of anybody: see ``metric.Metric``."""
         self.strict: Final[bool] = commitment.at_deadline is AtDeadline.BREACHED
         """A commitment that is fulfilled at the instant of the deadline is breached."""
         self.on_calendar: Final = ON_CALENDAR_PAUSED_ON_WALL if commitment.pause_time is Clock.WALL else ON_CALENDAR
@@ -116,9 +116,9 @@ class ResolvedPolicy:
         self.commitments: Final = commitments
         self.ladders: Final = ladders
         self.commitments_on: dict[str, tuple[ResolvedCommitment, ...]] = {}
-        """The commitments on the stopwatch of a row, by its name."""
+        """The commitments on the stopwatch of a metric, by its name."""
         self.ladders_on: dict[str, tuple[ResolvedLadder, ...]] = {}
-        """The ladders that stand on the stopwatch of a row, through a commitment or by themselves."""
+        """The ladders that stand on the stopwatch of a metric, through a commitment or by themselves."""
         for resolved in commitments.values():
             self.commitments_on[resolved.metric] = (*self.commitments_on.get(resolved.metric, ()), resolved)
         for resolved_ladder in ladders.values():
@@ -139,14 +139,14 @@ class PolicySet:
     after the start of the clock is in force.
     """
 
-    def __init__(self, policies: tuple[Policy, ...], calendars: Mapping[str, Calendar], rows: tuple[Metric, ...] = ()) -> None:
-        """``rows``: those that are kept although no policy uses them."""
+    def __init__(self, policies: tuple[Policy, ...], calendars: Mapping[str, Calendar], kept: tuple[Metric, ...] = ()) -> None:
+        """``kept``: metrics that are kept although no policy uses them."""
         self.policies: Final = policies
         self.calendars: Final = calendars
         self.reads: Final[frozenset[str]] = frozenset(
             name for policy in policies for condition in conditions_of(policy) for name in fields_read(condition)
         )
-        """The ticket fields on which any promise depends."""
+        """The ticket fields on which any commitment or ladder depends."""
         self._order: Final = tuple(sorted(self.reads - {STARTED}))
         self._asked: Final = tuple(sorted(_calendars_asked(policies)))
         """Names of the calendars of which some choice asks whether they were open when the clock started."""
@@ -157,7 +157,7 @@ class PolicySet:
         self._resolved: Final[dict[tuple[object, ...], ResolvedPolicy]] = {}
         self._size = 0
         """Of the keys of ``_resolved``, as ``_size`` has it."""
-        metrics: dict[str, Metric] = {metric.name: metric for metric in rows}
+        metrics: dict[str, Metric] = {metric.name: metric for metric in kept}
         for policy in policies:
             for commitment in policy.commitments:
                 metrics[commitment.metric.name] = commitment.metric
@@ -165,14 +165,14 @@ class PolicySet:
                 if ladder.metric is not None:
                     metrics[ladder.metric.name] = ladder.metric
         self.triggers: Final = {name: MetricTriggers(metric) for name, metric in metrics.items()}
-        """Every stopwatch that some policy uses, by the name of its row."""
-        self.rows: Final = list(self.triggers.values())
+        """Every stopwatch that some policy uses, by the name of its metric."""
+        self.all_triggers: Final = list(self.triggers.values())
         """The same in their order: compiled code goes through a list in a tenth of the steps."""
         sensitive = [of.fields for triggers in self.triggers.values() for of in triggers.sensitivity]
         self.fields_read: Final = self.reads.union(*sensitive)
-        """The ticket fields on which a promise or a stopwatch depends."""
+        """The ticket fields on which a commitment, a ladder or a stopwatch depends."""
         self.dated: Final = tuple([name for name, triggers in self.triggers.items() if triggers.dated])
-        """The rows of which a date starts the stopwatch."""
+        """The metrics of which a date starts the stopwatch."""
 
     def spellings(self) -> Spellings:
         """The values of ticket fields that the policies name."""
@@ -180,14 +180,14 @@ class PolicySet:
             self._spellings = Spellings([condition for policy in self.policies for condition in conditions_of(policy)])
         return self._spellings
 
-    def names_on(self, row: str) -> tuple[frozenset[str], frozenset[str]]:
-        """The names of the commitments and of the ladders that some policy counts on a row."""
+    def names_on(self, metric: str) -> tuple[frozenset[str], frozenset[str]]:
+        """The names of the commitments and of the ladders that some policy counts on a metric."""
         commitments, ladders = set(), set()
         for policy in self.policies:
-            on = {commitment.name for commitment in policy.commitments if commitment.metric.name == row}
+            on = {commitment.name for commitment in policy.commitments if commitment.metric.name == metric}
             commitments |= on
             for ladder in policy.ladders:
-                if ladder.commitment in on if ladder.metric is None else ladder.metric.name == row:
+                if ladder.commitment in on if ladder.metric is None else ladder.metric.name == metric:
                     ladders.add(ladder.name)
         return frozenset(commitments), frozenset(ladders)
 
@@ -297,7 +297,7 @@ def _ask(conditions: list[Condition]) -> bool:
 
 
 def conditions_of(policy: Policy) -> list[Condition]:
-    """Every condition over ticket fields that a policy has, outside its metric rows."""
+    """Every condition over ticket fields that a policy has, outside its metrics."""
     conditions = [policy.applies_to, *policy.calendar.conditions]
     for ladder in policy.ladders:
         conditions.append(ladder.when)

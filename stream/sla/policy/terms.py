@@ -22,13 +22,13 @@ ON_CALENDAR_PAUSED_ON_WALL: Final = 2
 
 @mypyc_attr(acyclic=True)
 class CommitmentTerms:
-    """The promise of one commitment. Never changed."""
+    """The terms of one commitment. Never changed."""
 
     def __init__(self, policy: str, version: int, metric: str, calendar: str, clock: int, target: int | None) -> None:
         self.policy: Final = policy
         self.version: Final = version
         self.metric: Final = metric
-        """The metric row whose stopwatch the commitment lies on."""
+        """The metric whose stopwatch the commitment lies on."""
         self.calendar: Final = calendar
         self.business: Final = clock != ON_WALL
         """Whether the target runs on the calendar rather than on the wall."""
@@ -68,8 +68,8 @@ class CommitmentTerms:
         same_calendar = not self.business or self.calendar == other.calendar
         return self.metric == other.metric and self.counted == other.counted and same_calendar
 
-    def on_row(self, metric: str) -> CommitmentTerms:
-        """The same promise on the stopwatch of another row."""
+    def on_metric(self, metric: str) -> CommitmentTerms:
+        """The same terms on the stopwatch of another metric."""
         return CommitmentTerms.of(self.policy, self.version, metric, self.calendar, self.counted, self.target)
 
     def with_target(self, clock: int, target: int | None) -> CommitmentTerms:
@@ -85,7 +85,7 @@ class EscalationTerms:
         self.policy: Final = policy
         self.version: Final = version
         self.metric: Final = metric
-        """The metric row on whose stopwatch the escalation stands."""
+        """The metric on whose stopwatch the escalation stands."""
         self.parts: Final[tuple[object, ...]] = (policy, version, metric)
         """The arguments of ``EscalationTerms`` in their order."""
         self._hash: Final = hash(self.parts)
@@ -107,8 +107,8 @@ class EscalationTerms:
     def __hash__(self) -> int:
         return self._hash
 
-    def on_row(self, metric: str) -> EscalationTerms:
-        """The same ladder on the stopwatch of another row."""
+    def on_metric(self, metric: str) -> EscalationTerms:
+        """The same ladder on the stopwatch of another metric."""
         return EscalationTerms.of(self.policy, self.version, metric)
 
 

@@ -1,9 +1,9 @@
-"""A metric's row, compiled: the events that start, pause, resume, stop, restart, reopen or cancel a stopwatch.
+"""A metric, compiled: the events that start, pause, resume, stop, restart, reopen or cancel a stopwatch.
 
-``stream.sla.policy.metric`` states the order in which the conditions of a row are asked. A condition is asked only when an
+``stream.sla.policy.metric`` states the order in which the conditions of a metric are asked. A condition is asked only when an
 event touches what it reads (``Sensitivity``): most events concern few stopwatches.
 
-A stopwatch that was halted by a merge or deletion goes on when the ticket is restored and the row lets it run: not while
+A stopwatch that was halted by a merge or deletion goes on when the ticket is restored and the metric lets it run: not while
 ``stops`` holds by the ticket's fields. An event that fulfils it in the meantime (an answer) ends its cycle for good, as does
 ``cancels`` after the restoration.
 """
@@ -97,7 +97,7 @@ def _fulfilling(stops: Condition) -> Condition:
 
 
 class MetricTriggers:
-    """The compiled conditions of one metric row, asked in the order that ``stream.sla.policy.metric`` states."""
+    """The compiled conditions of one metric, asked in the order that ``stream.sla.policy.metric`` states."""
 
     __slots__ = (
         "_dates",
@@ -106,11 +106,11 @@ class MetricTriggers:
         "dated",
         "fulfils",
         "metric",
+        "name",
         "pauses",
         "reopens",
         "restarts",
         "resumes",
-        "row",
         "sensitivity",
         "starts",
         "stops",
@@ -118,7 +118,7 @@ class MetricTriggers:
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
-        self.row: Final = metric.name
+        self.name: Final = metric.name
         self.again = metric.again
         self.starts = compile_condition(metric.starts)
         self.stops = compile_condition(metric.stops)

@@ -48,7 +48,7 @@ class Verdict(IntEnum):
 TABLE: Final[dict[Verdict, frozenset[Verdict]]] = {
     Verdict.PENDING: frozenset({Verdict.MET, Verdict.BREACHED, Verdict.CANCELLED, Verdict.MEASURED, Verdict.HALTED}),
     Verdict.BREACHED: frozenset({Verdict.MET_LATE}),  # what is breached stays so, whatever ceases to apply
-    # The stopwatch was reopened, or (cancelled) the promise applies again.
+    # The stopwatch was reopened, or (cancelled) the commitment applies again.
     Verdict.MET: frozenset({Verdict.PENDING}),
     Verdict.MEASURED: frozenset({Verdict.PENDING}),
     Verdict.MET_LATE: frozenset({Verdict.BREACHED}),
@@ -224,12 +224,12 @@ class CommitmentState:
         self.verdict = verdict
 
     def adopt(self, resolved: ResolvedCommitment) -> None:
-        """Take the names of what promises it: policy, version and calendar."""
+        """Take the names of its terms: policy, version and calendar."""
         terms = self.terms
-        self.terms = resolved.terms.on_row(terms.metric).with_target(terms.counted, terms.target)
+        self.terms = resolved.terms.on_metric(terms.metric).with_target(terms.counted, terms.target)
 
-    def counts_from(self, watch: Stopwatch) -> int:
-        """The instant from which the target counts: months and business days are counted from there."""
+    def target_start(self, watch: Stopwatch) -> int:
+        """The instant from which the target counts, months and business days too."""
         adjustment = self.adjustment
         return watch.began if adjustment is None or adjustment.rebased_at is None else adjustment.rebased_at
 
@@ -241,7 +241,7 @@ class CommitmentState:
         clock, target = self.terms.counted, None
         delay = not_before = 0
         if resolved.target is not None:
-            amount = resolved.target.resolve(resolved.calendar, self.counts_from(watch))
+            amount = resolved.target.resolve(resolved.calendar, self.target_start(watch))
             clock, target = resolved.on_calendar if amount.clock is _BUSINESS else ON_WALL, amount.micros
             if resolved.target.delay is not None:
                 target, delay, not_before = 0, amount.micros, amount.not_before
@@ -282,7 +282,7 @@ class CommitmentState:
             return True
         if resolved.target is None:
             return terms.target is not None
-        amount = resolved.target.resolve(resolved.calendar, self.counts_from(watch))
+        amount = resolved.target.resolve(resolved.calendar, self.target_start(watch))
         clock, adjusted = resolved.on_calendar if amount.clock is _BUSINESS else ON_WALL, self.adjusted
         if clock != terms.counted or (amount.clock is _BUSINESS and new.calendar != terms.calendar):
             return True

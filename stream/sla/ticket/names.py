@@ -1,11 +1,11 @@
 """The words of a stored ticket: names that a state is full of, as a few bytes that are made once for all tickets alike.
 
-Which fields a ticket has, and on which rows, policies and calendars its parts lie, is the same for many tickets. So these
+Which fields a ticket has, and on which metrics, policies and calendars its parts lie, is the same for many tickets. So these
 names stand together, apart from the numbers that differ: the *frame* of a ticket, and the list of names of its fields. Both
 are looked up rather than read or written. Within them, words that everybody uses are numbers of ``WORDS``.
 
-A row that a policy file writes is called ``base#digest`` (``stream.sla.policy.metric.row_name``). Its base is a word like any
-other, or the name of a policy and a ladder that the frame has anyway; its digest is three bytes.
+A metric that a policy file writes is called ``base#digest`` (``stream.sla.policy.metric.metric_name``). Its base is a word like
+any other, or the name of a policy and a ladder that the frame has anyway; its digest is three bytes.
 """
 
 from __future__ import annotations
@@ -67,15 +67,15 @@ _StoredKeys = tuple[
     list[tuple[int, int, int, int, int, bool | int, int | None]],
     list[tuple[int, int, int, int]],
 ]
-"""The words that ``WORDS`` lacks; the rows, those of the stopwatches first; the digests of those that have one; the number of
-rows without a stopwatch; the commitments and the ladders, with numbers of words and of rows.
+"""The words that ``WORDS`` lacks; the metrics, those of the stopwatches first; the digests of those that have one; the number
+of metrics without a stopwatch; the commitments and the ladders, with numbers of words and of metrics.
 
-A row is twice the number of its base, plus one where it has a digest. The base is a word, or the n-th ladder: minus n.
+A metric is twice the number of its base, plus one where it has a digest. The base is a word, or the n-th ladder: minus n.
 The clock of a commitment is a number. The interpreter wrote the first two as booleans once.
 """
 
 _DIGEST: Final = 3
-"""Bytes of the digest in the name of a row."""
+"""Bytes of the digest in the name of a metric."""
 _HEX: Final = frozenset("0123456789abcdef")
 _MOST: Final = 10_000
 """Lists and frames that are remembered; a helpdesk has hundreds."""
@@ -122,7 +122,7 @@ def unpack_names(data: bytes) -> Names:
 
 
 def pack_keys(keys: StateKeys) -> bytes:
-    """Each name stands once, whatever refers to it; that of a row that is called after its policy and its ladder not at all."""
+    """Each name stands once, whatever refers to it; that of a metric named after its policy and ladder not at all."""
     data = _bytes_of_keys.get(keys)
     if data is None:
         data = _write(_numbered(keys))
@@ -139,10 +139,10 @@ def _numbered(keys: StateKeys) -> _StoredKeys:
         return numbers.setdefault(word, len(numbers))
 
     watches, commitments, ladders = keys
-    places = {row: place for place, row in enumerate(watches)}
+    places = {metric: place for place, metric in enumerate(watches)}
 
-    def place(row: str) -> int:
-        return places.setdefault(row, len(places))
+    def place(metric: str) -> int:
+        return places.setdefault(metric, len(places))
 
     commitment_keys = [
         (
@@ -158,22 +158,22 @@ def _numbered(keys: StateKeys) -> _StoredKeys:
     ]
     ladder_keys = [(number(name), number(terms.policy), terms.version, place(terms.metric)) for name, terms in ladders]
     called = {f"{terms.policy}/{name}": -1 - at for at, (name, terms) in enumerate(ladders)}
-    rows: list[int] = []
+    stored: list[int] = []
     digests = b""
-    for row in places:
-        base, digest = _parted(row)
+    for metric in places:
+        base, digest = _parted(metric)
         of = called.get(base)
-        rows.append(2 * (number(base) if of is None else of) + bool(digest))
+        stored.append(2 * (number(base) if of is None else of) + bool(digest))
         digests += digest
-    return list(numbers)[len(WORDS) :], rows, digests, len(places) - len(watches), commitment_keys, ladder_keys
+    return list(numbers)[len(WORDS) :], stored, digests, len(places) - len(watches), commitment_keys, ladder_keys
 
 
-def _parted(row: str) -> tuple[str, bytes]:
-    """The base of a row and its digest; all of it and nothing where it does not end in one."""
-    base, separator, text = row.rpartition("#")
+def _parted(metric: str) -> tuple[str, bytes]:
+    """The base of a metric and its digest; all of it and nothing where it does not end in one."""
+    base, separator, text = metric.rpartition("#")
     if separator and len(text) == 2 * _DIGEST and _HEX.issuperset(text):
         return base, bytes.fromhex(text)
-    return row, b""
+    return metric, b""
 
 
 def unpack_keys(data: bytes) -> StateKeys:
@@ -206,22 +206,23 @@ def target_keys(data: bytes) -> tuple[TargetKey, ...]:
 def _named(stored: _StoredKeys) -> StateKeys:
     own, numbers, digests, unwatched, keyed_commitments, keyed_ladders = stored
     words = (*WORDS, *own)
-    rows: list[str] = []
+    metrics: list[str] = []
     at = 0
-    for row in numbers:
-        base, has_digest = divmod(row, 2)
+    for each in numbers:
+        base, has_digest = divmod(each, 2)
         name = words[base] if base >= 0 else f"{words[keyed_ladders[-1 - base][1]]}/{words[keyed_ladders[-1 - base][0]]}"
         if has_digest:
             name = f"{name}#{digests[at : at + _DIGEST].hex()}"
             at += _DIGEST
-        rows.append(name)
+        metrics.append(name)
     if at != len(digests):
-        raise IndexError(f"{len(digests)} bytes of digests, where the rows have {at}")
+        raise IndexError(f"{len(digests)} bytes of digests, where the metrics have {at}")
     commitment_keys: list[CommitmentKey] = [
-        (words[name], CommitmentTerms.of(words[policy], version, rows[row], words[calendar], int(clock), target))
-        for name, policy, version, row, calendar, clock, target in keyed_commitments
+        (words[name], CommitmentTerms.of(words[policy], version, metrics[metric], words[calendar], int(clock), target))
+        for name, policy, version, metric, calendar, clock, target in keyed_commitments
     ]
     ladder_keys: list[LadderKey] = [
-        (words[name], EscalationTerms.of(words[policy], version, rows[row])) for name, policy, version, row in keyed_ladders
+        (words[name], EscalationTerms.of(words[policy], version, metrics[metric]))
+        for name, policy, version, metric in keyed_ladders
     ]
-    return tuple(rows[: len(rows) - unwatched]), tuple(commitment_keys), tuple(ladder_keys)
+    return tuple(metrics[: len(metrics) - unwatched]), tuple(commitment_keys), tuple(ladder_keys)

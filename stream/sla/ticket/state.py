@@ -94,7 +94,7 @@ class Ticket:
         self.fields: Fields = {} if fields is None else fields
         """Fields of the helpdesk, and the derived ones (``@answered`` ...)."""
         self.watches: dict[str, Stopwatch] = {} if watches is None else watches
-        """By the name of the metric row."""
+        """By the name of the metric."""
         self.commitments: dict[str, CommitmentState] = {} if commitments is None else commitments
         """By the name of the commitment."""
         self.escalations: dict[str, EscalationState] = {} if escalations is None else escalations
@@ -219,7 +219,8 @@ class State:
         """Before ``recent``; ``None`` when the history is whole."""
         self.old_ids: tuple[str, ...] = old_ids
         """Identities of events that went into ``base``, so that a repetition is known for one; bounded. An identity is the
-        source, a newline and the id; then, unless it is 0, another newline and the seq."""
+        source, a newline and the id; then, unless it is 0, another newline and the seq. A source or an id that has a newline is
+        written with its length (``stream.sla.history_cut.old_id``)."""
         self.revisions: dict[str, int] = revisions
         """Stem of an effect to the number of times it was taken back."""
         self.settling: Settling | None = settling

@@ -7,7 +7,7 @@ Rules:
 2. A stopwatch keeps instants, never "time so far": the stretches it ran and the stretches it was paused. How long that is
    depends on who asks (a wall clock, one calendar or another), so a change of target or calendar cannot lose time.
    ``spent`` is the rule of what counts as used and what as paused; every reading and every explanation is a sum over it.
-3. What signals an event gives follows from the metric's row alone; ``stream.sla.policy.metric`` has the order in which it is
+3. What signals an event gives follows from the metric alone; ``stream.sla.policy.metric`` has the order in which it is
    asked.
 4. Whether a deadline was kept is not known here; that is the verdict on a commitment (``stream.sla.ticket.commitment_state``).
 
@@ -58,7 +58,7 @@ class Signal(StrEnum):
     REOPEN = "reopen"
     """A stopped cycle goes on."""
     SKIP = "skip"
-    """The ticket began where the row stops: there was nothing to wait for, but it may be reopened."""
+    """The ticket began where the metric stops: there was nothing to wait for, but it may be reopened."""
     CANCEL = "cancel"
     HALT = "halt"
     """The ticket was merged or deleted."""

@@ -1,4 +1,4 @@
-"""The effect of a signal of the stopwatch, a change of the plan or the passing of time on a commitment.
+"""The effect of a signal of the stopwatch, a change of the terms or the passing of time on a commitment.
 
 Longer than 250 lines because it is one state machine: each rule is read beside those that it excludes.
 """
@@ -70,12 +70,12 @@ class CommitmentMachine:
 
     @property
     def going_on(self) -> bool:
-        """It goes on where it moves to another row by a deployment."""
+        """It goes on where it moves to another metric by a deployment."""
         return True
 
     @property
     def may_begin_again(self) -> bool:
-        """It ended in its cycle, which does not exclude a new promise in the same cycle."""
+        """It ended in its cycle, and may apply again in the same cycle."""
         return self.commitment_state.verdict in (CANCELLED, HALTED, MET, MEASURED)
 
     def differs(self) -> bool:
@@ -137,7 +137,7 @@ class CommitmentMachine:
                         commitment_state.measure_again(self.resolved.calendar, self.watch, former)
         if commitment_state.verdict != PENDING:
             return
-        self._find_due()  # the next instant is found when the plan is applied to the stopwatches that got signals
+        self._find_due()  # the next instant is found when the terms are applied to the stopwatches that got signals
         if signal is PAUSE:
             self.emit(_PAUSED, _BY_PAUSE, per_event=True)
         elif signal is RESUME:
@@ -222,7 +222,7 @@ class CommitmentMachine:
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         former = commitment_state.terms
         commitment_state.revise(at)
-        commitment_state.adjust(unjudged=False)  # it moves to another row or cycle
+        commitment_state.adjust(unjudged=False)  # it moves to another metric or cycle
         mode = resolved.commitment.on_change
         self._set_target(rebases=mode is not OnChange.CARRY)
         if mode is OnChange.RESET:
@@ -274,7 +274,7 @@ class CommitmentMachine:
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         before, terms = self._shown(), commitment_state.terms
         if commitment_state.adjusted.unjudged:
-            commitment_state.terms = commitment_state.terms.on_row(resolved.metric)
+            commitment_state.terms = commitment_state.terms.on_metric(resolved.metric)
             commitment_state.adopt(resolved)
             commitment_state.cycle = self.watch.cycle
         else:

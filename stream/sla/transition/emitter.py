@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mypy_extensions import mypyc_attr
 
 from stream.sla.doubt import covering
+from stream.sla.effect_ids import occurrence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +76,7 @@ class Emitter:
     @property
     def occurrence(self) -> str:
         """The cause, as it distinguishes what the same cause cannot make true twice: facts of one action may share an id."""
-        return f"{self.cause}\x1f{self.seq}" if self.seq else self.cause
+        return occurrence(self.cause, self.seq)
 
     def shown_fields(self) -> dict[str, str | list[str]]:
         """The fields that effects show: those of the helpdesk that have a value. All effects in between share the dict."""

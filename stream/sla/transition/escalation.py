@@ -89,7 +89,7 @@ class EscalationMachine:
 
     @property
     def going_on(self) -> bool:
-        """Its stopwatch is on, so that what was raised stays raised where it moves to another row by a deployment."""
+        """Its stopwatch is on, so that what was raised stays raised where it moves to another metric by a deployment."""
         watch = self.emitter.ticket.watches[self.escalation_state.terms.metric]
         return watch.on and watch.cycle == self.escalation_state.cycle
 
@@ -173,9 +173,9 @@ class EscalationMachine:
         self.release(reason, EscalationPhase.WITHDRAWN)
 
     def redeploy(self, waiting: Waiting) -> None:
-        """A deployment may have changed its levels, or the row on which it stands. ``waiting``: levels that were due before it,
-        and are raised when business hours begin."""
-        self.escalation_state.terms = self.escalation_state.terms.on_row(self.resolved_ladder.metric)
+        """A deployment may have changed its levels, or the metric on which it stands. ``waiting``: levels that were due before
+        it, and are raised when business hours begin."""
+        self.escalation_state.terms = self.escalation_state.terms.on_metric(self.resolved_ladder.metric)
         self.escalation_state.cycle = self.watch.cycle
         self._refresh_and_raise_highest_past(waiting)
 

@@ -6,11 +6,11 @@ done about it:
 
 1. Open, and not wanted any more: it is withdrawn. What was decided stays decided.
 2. Never begun on this ticket: it begins.
-3. Current on another metric row, where the version in force for that row's stopwatch still counts it: it is left alone. Nothing
+3. Current on another metric, where the version in force for that metric's stopwatch still counts it: it is left alone. Nothing
    is counted twice on a ticket; the version that began with it ends it.
-4. Of another row or cycle: it moves here while it is open, and begins if it is not.
+4. Of another metric or cycle: it moves here while it is open, and begins if it is not.
 5. Open in this cycle: its target changes where the terms differ. Where they do not, its warnings and levels may. After a
-   deployment everything about it may be different, so it is measured whole, also where it moves here from another row.
+   deployment everything about it may be different, so it is measured whole, also where it moves here from another metric.
 6. Ended in this cycle without a breach, or withdrawn: it begins again, because it is wanted again.
 7. Breached in this cycle: it is left alone.
 
@@ -44,9 +44,9 @@ class Case(IntEnum):
     NEW = 1
     COUNTED_ELSEWHERE = 2
     MOVED = 3
-    """Open, but of another row or cycle."""
+    """Open, but of another metric or cycle."""
     NEXT_CYCLE = 4
-    """Closed, and of another row or cycle."""
+    """Closed, and of another metric or cycle."""
     TERMS_DIFFER = 5
     TERMS_EQUAL = 6
     WANTED_AGAIN = 7
@@ -96,7 +96,7 @@ _NAMELESS: Final[set[str]] = set()
 
 
 def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms | None = None) -> None:
-    """Apply the terms in force to the stopwatches of these rows.
+    """Apply the terms in force to the stopwatches of these metrics.
 
     ``before``: the terms that were in force up to now; then ``metrics`` must be all that the ticket has, and what is not
     wanted on any of them is withdrawn. ``None``: the terms are the same, and only the stopwatches have changed.
@@ -142,15 +142,15 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
 
 
 def _case(machine: Machine, draft: Draft, name: str, metric: str, current: tuple[str, int]) -> int:
-    """Of what is wanted on ``metric``: the first of the rules 2 to 7 that applies. ``current``: its row and cycle; 0: none
+    """Of what is wanted on ``metric``: the first of the rules 2 to 7 that applies. ``current``: its metric and cycle; 0: none
     yet."""
-    current_row, cycle = current
+    current_metric, cycle = current
     if not cycle:
         return _NEW
-    same_row = current_row == metric
-    if not same_row and _counts(draft, current_row, name):
+    same_metric = current_metric == metric
+    if not same_metric and _counts(draft, current_metric, name):
         return _COUNTED_ELSEWHERE
-    same_cycle = same_row and cycle == machine.watch.cycle
+    same_cycle = same_metric and cycle == machine.watch.cycle
     if machine.open:
         if machine.emitter.deployment is not None and (same_cycle or machine.going_on):
             return _REDEPLOYED

@@ -39,23 +39,23 @@ def date_of(triggers: MetricTriggers, watch: Stopwatch | None, fields: Fields) -
 def next_start(ticket: Ticket, policies: PolicySet, at: int) -> int | None:
     """The soonest instant from ``at`` on at which a stopwatch starts, if no event comes first."""
     soonest: int | None = None
-    for row in starting(ticket, policies):
-        date = date_of(policies.triggers[row], ticket.watches.get(row), ticket.fields)
+    for metric in starting(ticket, policies):
+        date = date_of(policies.triggers[metric], ticket.watches.get(metric), ticket.fields)
         if date is not None and date >= at and (soonest is None or date < soonest):
             soonest = date
     return soonest
 
 
 def starting(ticket: Ticket, policies: PolicySet) -> list[str]:
-    """The rows whose stopwatch starts as soon as its date has come."""
+    """The metrics whose stopwatch starts as soon as its date has come."""
     if not ticket.started or ticket.ended_by:
         return []
     fields = {name: value for name, value in ticket.fields.items() if name != "@begun"}
     found = []
-    for row in policies.dated:
-        watch, triggers = ticket.watches.get(row), policies.triggers[row]
+    for metric in policies.dated:
+        watch, triggers = ticket.watches.get(metric), policies.triggers[metric]
         if date_of(triggers, watch, fields) is not None and triggers.may_start(no_event(0), fields):
-            found.append(row)
+            found.append(metric)
     return found
 
 

@@ -140,13 +140,13 @@ def test_commitments_and_ladders_come_go_and_are_renamed(step: Stepping) -> None
     ]
 
 
-def test_a_metric_row_that_changes_is_described_by_its_conditions(step: Stepping) -> None:
+def test_a_metric_that_changes_is_described_by_its_conditions(step: Stepping) -> None:
     use = policy("[{metric: quick, target: 1d}]")
     old, new = (file(use, metrics=f"{{quick: {{like: resolution, pauses: {word}}}}}") for word in ("pending", "on_hold"))
     assert step.plan(old, new)[-1] == "        ~ commitment quick, pauses: status pending -> status on_hold"
 
 
-def test_a_row_of_its_own_that_changes_is_described_without_the_name_of_the_row(step: Stepping) -> None:
+def test_a_metric_of_its_own_that_changes_is_described_without_its_name(step: Stepping) -> None:
     old, new = (
         file(policy(f"[{{metric: resolution, target: 1d, stops: {{accepted: yes}}, pauses: {word}}}]"))
         for word in ("new", "never")
@@ -154,7 +154,7 @@ def test_a_row_of_its_own_that_changes_is_described_without_the_name_of_the_row(
     assert step.plan(old, new)[2:] == ["        ~ commitment resolution, pauses: status new -> none"]
 
 
-def test_a_renamed_policy_has_the_same_rows_of_its_own(step: Stepping) -> None:
+def test_a_renamed_policy_has_the_same_metrics_of_its_own(step: Stepping) -> None:
     own = "[{metric: resolution, target: 1d, pauses: new}]"
     assert step.plan(file(policy(own)), file(policy(own, name="q", head="was: p"))) == ["~ policy q, was p"]
 
@@ -204,7 +204,7 @@ def test_a_set_that_was_stored_does_not_differ_from_its_files(name: str) -> None
     assert not difference(decode(encode(load([name]))), load([name]), AT)
 
 
-def test_a_digest_in_the_name_of_a_row_is_no_difference() -> None:
+def test_a_digest_in_the_name_of_a_metric_is_no_difference() -> None:
     before, after = (
         version_with(dataclasses.replace(THINGS[0], metric=dataclasses.replace(BUILT_IN["resolution"], name=name)))
         for name in ("quick#1a2b3c", "quick#4d5e6f")

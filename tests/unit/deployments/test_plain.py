@@ -68,8 +68,8 @@ def test_the_members_of_an_enum_come_back_as_themselves(cls: type[Enum]) -> None
 
 
 def test_nothing_but_policies_and_calendars_makes_up_a_set_and_nothing_but_its_content_a_calendar() -> None:
-    # A parameter more has to be added to the normal form. Rows without a policy are of sets that nobody deploys.
-    assert list(inspect.signature(PolicySet).parameters) == ["policies", "calendars", "rows"]
+    # A parameter more has to be added to the normal form. Metrics without a policy are of sets that nobody deploys.
+    assert list(inspect.signature(PolicySet).parameters) == ["policies", "calendars", "kept"]
     assert list(inspect.signature(Calendar).parameters) == ["name", "content"]
 
 

@@ -27,9 +27,9 @@ def resolved_policy(policies: PolicySet, **fields: str) -> ResolvedPolicy:
 
 
 def triggers_of(policies: PolicySet, base: str) -> MetricTriggers:
-    """Those of the one row that the file writes under that name."""
-    (row,) = [name for name in policies.triggers if base_name(name) == base]
-    return policies.triggers[row]
+    """Those of the one metric that the file writes under that name."""
+    (metric,) = [name for name in policies.triggers if base_name(name) == base]
+    return policies.triggers[metric]
 
 
 def targets_of(policies: PolicySet, **fields: str) -> dict[str, tuple[str | None, list[str]]]:

@@ -73,20 +73,20 @@ def test_an_objective_may_be_a_number_and_a_name_is_that_of_the_metric(files: Fi
     assert (commitment.name, commitment.objective, commitment.target.cases) == ("first_response", 0.95, ())
 
 
-def test_a_changed_part_gives_the_commitment_a_row_of_its_own(files: Files) -> None:
+def test_a_changed_part_gives_the_commitment_a_metric_of_its_own(files: Files) -> None:
     text = in_scope("commitments: [{metric: resolution, target: 1d, pauses: on_hold}]")
     (commitment,) = load(files(text)).policies[0].commitments
     assert commitment.metric.name == "resolution#84f237"
     assert commitment.metric.starts == BUILT_IN["resolution"].starts
 
 
-def test_a_part_changed_to_what_it_was_leaves_the_built_in_row(files: Files) -> None:
+def test_a_part_changed_to_what_it_was_leaves_the_built_in_metric(files: Files) -> None:
     text = in_scope("commitments: [{metric: agent_work, target: 1d, pauses: {status: [pending, on_hold]}}]")
     (commitment,) = load(files(text)).policies[0].commitments
     assert commitment.metric is BUILT_IN["agent_work"] or commitment.metric == BUILT_IN["agent_work"]
 
 
-def test_a_row_is_named_by_its_conditions_whichever_version_and_commitment_has_them(files: Files) -> None:
+def test_a_metric_is_named_by_its_conditions_whichever_version_and_commitment_has_them(files: Files) -> None:
     version = """\
       - policy: p
         version: {0}

@@ -4,34 +4,36 @@ from typing import Any
 import pytest
 
 from stream.documents.document import Where
-from stream.language.metrics import Written, read_parts, read_rows
+from stream.language.metrics import Written, read_metric_keys, read_metrics
 from stream.sla.policy.conditions import ALWAYS, All, EventIs, FieldIn, Not
 from stream.sla.policy.metric import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Metric
 
 
-def rows_of(**data: Any) -> Any:
+def metrics_of(**data: Any) -> Any:
     problems = []
 
     def written(name: str, metric: Any) -> Written:
         return Written(metric, lambda where, problem: problems.append((name, where, problem)))
 
-    metrics = read_rows({name: written(name, metric) for name, metric in data.items()})
+    metrics = read_metrics({name: written(name, metric) for name, metric in data.items()})
     return problems or metrics
 
 
 def parts(data: Any, base: Metric | None = None, **options: Any) -> Any:
     problems = []
-    metric = read_parts(data, lambda where, message: problems.append((where, message)), base, **options)
+    metric = read_metric_keys(data, lambda where, message: problems.append((where, message)), base, **options)
     assert (metric is None) == bool(problems)
     return problems or metric
 
 
-def test_the_built_in_rows_are_always_there() -> None:
-    assert rows_of() == BUILT_IN
+def test_the_built_in_metrics_are_always_there() -> None:
+    assert metrics_of() == BUILT_IN
 
 
-def test_a_row_of_ones_own_has_the_parts_it_states() -> None:
-    metric = rows_of(approval={"starts": {"approval": "asked"}, "stops": {"approval": "given"}, "again": "cycle"})["approval"]
+def test_a_metric_of_ones_own_has_the_parts_it_states() -> None:
+    metric = metrics_of(approval={"starts": {"approval": "asked"}, "stops": {"approval": "given"}, "again": "cycle"})[
+        "approval"
+    ]
     assert metric == Metric(
         "approval#e17e5e",
         FieldIn("approval", frozenset({"asked"})),
@@ -40,19 +42,19 @@ def test_a_row_of_ones_own_has_the_parts_it_states() -> None:
     )
 
 
-def test_a_row_like_another_changes_only_what_it_states() -> None:
-    metric = rows_of(mine={"like": "resolution", "pauses": {"dependency": "yes"}})["mine"]
+def test_a_metric_like_another_changes_only_what_it_states() -> None:
+    metric = metrics_of(mine={"like": "resolution", "pauses": {"dependency": "yes"}})["mine"]
     assert metric == replace(BUILT_IN["resolution"], name="mine#167a9e", pauses=FieldIn("@dependency", frozenset({"yes"})))
 
 
-def test_rows_build_on_rows_in_any_order() -> None:
-    metrics = rows_of(a={"like": "b", "pauses": "open"}, b={"like": "c", "cancels": "closed"}, c={"like": "resolution"})
+def test_metrics_build_on_metrics_in_any_order() -> None:
+    metrics = metrics_of(a={"like": "b", "pauses": "open"}, b={"like": "c", "cancels": "closed"}, c={"like": "resolution"})
     assert metrics["a"] == replace(metrics["b"], name="a#2e9dd9", pauses=FieldIn("status", frozenset({"open"})))
     assert metrics["c"] == replace(BUILT_IN["resolution"], name="c#75ca71")
 
 
-def test_a_row_with_the_name_of_a_built_in_one_replaces_it_and_may_start_from_it() -> None:
-    metrics = rows_of(resolution={"like": "resolution", "pauses": "never"})
+def test_a_metric_with_the_name_of_a_built_in_one_replaces_it_and_may_start_from_it() -> None:
+    metrics = metrics_of(resolution={"like": "resolution", "pauses": "never"})
     assert metrics["resolution"] == replace(BUILT_IN["resolution"], name="resolution#565aa1", pauses=None)
 
 
@@ -60,11 +62,11 @@ def test_a_part_that_never_holds_is_taken_away() -> None:
     assert parts({"pauses": "never"}, BUILT_IN["agent_work"]).pauses is None
 
 
-def test_a_row_may_never_stop_only_explicitly() -> None:
+def test_a_metric_may_never_stop_only_explicitly() -> None:
     assert parts({"starts": "always", "stops": "never"}).stops == Not(ALWAYS)
 
 
-def test_a_row_that_continues_reopens_when_its_stop_holds_no_more() -> None:
+def test_a_metric_that_continues_reopens_when_its_stop_holds_no_more() -> None:
     metric = parts({"starts": "ticket_created", "stops": "solved"}, again=Again.CONTINUE)
     assert (metric.starts, metric.reopens) == (BEGUN, Not(SOLVED))
 
@@ -82,7 +84,7 @@ def test_a_stated_reopening_stays() -> None:
     assert metric.reopens == EventIs(frozenset({"comment.added"}), frozenset({"customer"}))
 
 
-def test_a_row_that_no_longer_continues_has_no_reopening() -> None:
+def test_a_metric_that_no_longer_continues_has_no_reopening() -> None:
     assert parts({"again": "never"}, BUILT_IN["resolution"]).reopens is None
 
 
@@ -120,30 +122,30 @@ def test_a_mistake_is_reported_at_its_place(data: Any, base: Metric | None, wher
         ({"one": {"like": "resolutoin"}}, "did you mean `resolution`?"),
         ({"one": {"like": "one"}}, "is like itself: one -> one"),
         ({"one": {"like": 5}}, "must name a metric"),
-        ({"a row": {"like": "resolution"}}, "must be a name"),
+        ({"a metric": {"like": "resolution"}}, "must be a name"),
         ({"one": []}, "must be a mapping"),
     ],
 )
-def test_a_row_that_cannot_be_read_is_one_problem(data: Any, message: str) -> None:
-    ((_, _, problem),) = rows_of(**data)
+def test_a_metric_that_cannot_be_read_is_one_problem(data: Any, message: str) -> None:
+    ((_, _, problem),) = metrics_of(**data)
     assert message in problem
 
 
-def test_rows_that_are_like_each_other_in_a_ring_are_reported_once() -> None:
-    ((_, where, problem),) = rows_of(a={"like": "b"}, b={"like": "c"}, c={"like": "a"})
+def test_metrics_that_are_like_each_other_in_a_ring_are_reported_once() -> None:
+    ((_, where, problem),) = metrics_of(a={"like": "b"}, b={"like": "c"}, c={"like": "a"})
     assert (where, problem) == (("like",), "`c` is like itself: a -> b -> c -> a")
 
 
 def test_a_timer_is_a_metric_that_states_it() -> None:
-    assert rows_of(quiet={"starts": "pending", "stops": "solved", "timer": "yes"})["quiet"].timer
-    assert not rows_of(quiet={"starts": "pending", "stops": "solved"})["quiet"].timer
+    assert metrics_of(quiet={"starts": "pending", "stops": "solved", "timer": "yes"})["quiet"].timer
+    assert not metrics_of(quiet={"starts": "pending", "stops": "solved"})["quiet"].timer
 
 
 def test_a_metric_like_a_timer_is_one_unless_it_states_that_it_is_not() -> None:
-    assert rows_of(mine={"like": "customer_silence"})["mine"].timer
-    assert not rows_of(mine={"like": "customer_silence", "timer": "no"})["mine"].timer
+    assert metrics_of(mine={"like": "customer_silence"})["mine"].timer
+    assert not metrics_of(mine={"like": "customer_silence", "timer": "no"})["mine"].timer
 
 
 def test_a_timer_is_yes_or_no() -> None:
-    ((_, where, problem),) = rows_of(mine={"like": "customer_silence", "timer": "perhaps"})
+    ((_, where, problem),) = metrics_of(mine={"like": "customer_silence", "timer": "perhaps"})
     assert (where, problem) == (("timer",), "must be yes or no, not `perhaps`")

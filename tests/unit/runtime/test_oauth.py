@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,27 @@ def test_the_request_is_that_of_client_credentials_by_basic_authentication() -> 
     assert endpoint.requests == [
         ("Basic ZGUlM0FzazpzM2NyZXQtNDcxMQ==", {"grant_type": "client_credentials", "scope": "kafka read"})
     ]
+
+
+@pytest.mark.parametrize(("url", "proxy", "secure"), [("http", "http", 0), ("https", "http", 1), ("http", "https", 1)])
+def test_trusted_certificates_are_read_only_where_tls_is_spoken(
+    url: str, proxy: str, secure: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading them takes as long as all the rest of a request."""
+    read: list[str | None] = []
+
+    def context(*, cafile: str | None) -> ssl.SSLContext:
+        read.append(cafile)
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    monkeypatch.setattr(ssl, "create_default_context", context)
+    monkeypatch.setenv(f"{url}_proxy", f"{proxy}://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+
+    with pytest.raises(TokenError):
+        asyncio.run(tokens_of(load(_flags(f"{url}://127.0.0.1:1/token"), {})).token())
+
+    assert len(read) == secure
 
 
 def test_a_token_is_used_again_also_by_connections_that_are_made_at_the_same_time() -> None:

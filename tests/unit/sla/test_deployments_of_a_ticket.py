@@ -19,7 +19,7 @@ from stream.sla.policy.resolve import PolicySet
 from stream.sla.policy.timeline import Deployments, Origin
 from stream.sla.step import Outcome
 from stream.sla.ticket.state import State, open_commitments
-from tests.oracle.scenes import read
+from tests.oracle.scenarios import read
 from tests.unit.sla.given import ALWAYS as AROUND_THE_CLOCK
 from tests.unit.sla.given import HOUR, Life, after, changed, commitment, created, ladder, policy_set, share, used
 
@@ -62,7 +62,7 @@ def test_a_deployment_that_changes_nothing_leaves_the_very_state() -> None:
     assert ticket.engine.wake(state, DAY).state is state
 
 
-def test_a_row_that_comes_back_after_the_history_was_cut_is_not_counted_before_its_next_cycle() -> None:
+def test_a_metric_that_comes_back_after_the_history_was_cut_is_not_counted_before_its_next_cycle() -> None:
     both = policy_set(commitment("first_response"), commitment())
     one = policy_set(commitment())
     ticket = life((0, both), (10 * HOUR, one), (20 * HOUR, both), history=4)
@@ -105,7 +105,7 @@ def test_a_ladder_whose_former_name_begins_again_in_the_same_cycle_is_emitted_un
     assert len({effect.id for effect in ticket.effects}) == len(ticket.effects)
 
 
-def test_what_is_renamed_and_moves_to_another_row_is_not_explained_as_pending_under_its_old_name() -> None:
+def test_what_is_renamed_and_moves_to_another_metric_is_not_explained_as_pending_under_its_old_name() -> None:
     old = policy_set(commitment("requester_wait"), commitment("agent_work"))
     moved = replace(commitment("agent_work"), name="work", was="requester_wait")
     ticket = life((0, old), (2 * HOUR, policy_set(moved, commitment("agent_work")))).event(created(HOUR)).wake(3 * HOUR)
@@ -150,9 +150,9 @@ def test_what_passes_whatever_a_rejudgement_changes_elsewhere_is_news() -> None:
 def test_a_level_whose_time_passed_before_a_pause_at_the_deployment_is_past() -> None:
     levels = ladder(("team", share(75)), ("second", after("5m")), on="agent_work")
     pausing = replace(commitment("agent_work", p1="1h"), target=Choice.fixed(Duration.parse("1bh")))
-    row = replace(BUILT_IN["agent_work"], pauses=FieldIn("priority", frozenset({"p1"})), name="agent_work#1")
+    metric = replace(BUILT_IN["agent_work"], pauses=FieldIn("priority", frozenset({"p1"})), name="agent_work#1")
     old = policy_set(replace(commitment("agent_work"), target=Choice.fixed(Duration.parse("4bh"))))
-    new = policy_set(replace(pausing, metric=row), ladders=(levels,))
+    new = policy_set(replace(pausing, metric=metric), ladders=(levels,))
     ticket = life((0, old), (2 * HOUR, new)).event(created(0)).wake(3 * HOUR)
 
     assert [effect.level for effect in ticket.effects if effect.kind is Kind.RAISED] == ["second"]
@@ -185,7 +185,7 @@ def busy(*sets: tuple[int, PolicySet]) -> Life:
     return ticket
 
 
-def test_a_row_that_was_built_before_the_history_was_cut_stays_when_a_late_event_comes() -> None:
+def test_a_metric_that_was_built_before_the_history_was_cut_stays_when_a_late_event_comes() -> None:
     old = policy_set(commitment(p1="9h"))
     new = policy_set(commitment(p1="9h"), commitment("first_response", p1="9h"))
     ticket = busy((0, old), (3 * HOUR + 1, new)).event(changed(4 * HOUR + 1, status="solved"))
@@ -205,7 +205,7 @@ def test_an_event_from_before_a_deployment_that_the_cut_history_cannot_repeat_is
     assert (before.outcome, at.outcome) == (Outcome.TOO_LATE, Outcome.LATE)
 
 
-def test_a_deployment_that_builds_a_row_after_the_newest_event_leaves_nothing_of_a_history_that_is_cut() -> None:
+def test_a_deployment_that_builds_a_metric_after_the_newest_event_leaves_nothing_of_a_history_that_is_cut() -> None:
     new = policy_set(commitment(p1="9h"), commitment("first_response", p1="9h"))
     ticket = life((0, policy_set(commitment(p1="9h"))), (6 * HOUR, new), history=4)
     for event in [created(HOUR), *[changed(hour * HOUR, team=str(hour)) for hour in (2, 3, 5)]]:
@@ -355,10 +355,10 @@ def test_a_calendar_that_changed_with_the_fields_is_no_change_by_the_next_deploy
     assert retargeted == ["first_response"]
 
 
-def test_a_request_is_refused_where_a_ladder_came_back_on_another_row_after_the_ticket_was_solved() -> None:
+def test_a_request_is_refused_where_a_ladder_came_back_on_another_metric_after_the_ticket_was_solved() -> None:
     asks = ladder(("lead", used("8h")), on_request="lead")
-    row = Metric("p/ladder#other", starts=BEGUN, stops=SOLVED, pauses=FieldIn("status", frozenset({"on_hold"})))
-    there, without, back = (policy_set(ladders=ladders) for ladders in ((asks,), (), (replace(asks, metric=row),)))
+    metric = Metric("p/ladder#other", starts=BEGUN, stops=SOLVED, pauses=FieldIn("status", frozenset({"on_hold"})))
+    there, without, back = (policy_set(ladders=ladders) for ladders in ((asks,), (), (replace(asks, metric=metric),)))
     ticket = (
         life((0, there), (4 * HOUR, without), (6 * HOUR, back)).event(created(HOUR)).event(changed(3 * HOUR, status="solved"))
     )

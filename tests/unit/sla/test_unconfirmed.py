@@ -9,6 +9,7 @@ import pytest
 from stream.sla.codec import codec
 from stream.sla.effects import Effect, Kind, ProvisionalReason, Reason
 from stream.sla.engine import Engine
+from stream.sla.events import ERASURE, Event
 from stream.sla.feed_health import LIMIT, MOST_SOURCES, Feeds
 from stream.sla.feed_state import FeedState
 from stream.sla.playback import Playback
@@ -302,6 +303,21 @@ def test_a_ticket_that_settles_is_settled_before_it_is_confirmed() -> None:
     step = playback.engine.confirm(old.state, 6 * HOUR, 6 * HOUR, "feed:test")
     assert [effect.kind for effect in step.effects] == [Kind.BREACH_RETRACTED, Kind.MET]
     assert (step.state.unconfirmed, step.state.settling) == ({}, None)
+
+
+def test_an_erasure_takes_back_what_is_provisional_as_provisional_and_states_it_once() -> None:
+    """The old event that waits changes what the breach shows."""
+    desk = lagging().passes(5 * HOUR)
+    old = desk.playback.engine.apply(desk.playback.states["T"], "T", changed(3 * HOUR, team="b"), 5 * HOUR, 5 * HOUR)
+    assert old.state.settling is not None
+    step = desk.playback.engine.apply(old.state, "T", Event(5 * HOUR, "e", ERASURE, "breachwatch"), 5 * HOUR, 5 * HOUR)
+    desk.effects += step.effects
+    assert desk.lines() == [
+        "breached 4 feed_lagging",
+        "breach_retracted 4 feed_lagging late restated",
+        "breached 4 .1",
+    ]
+    assert step.state.unconfirmed == {}
 
 
 def test_sources_beyond_the_bound_only_move_the_clock() -> None:

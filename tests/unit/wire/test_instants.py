@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.wire.instants import END, FIRST, InstantError, epoch_micros, format_instant, parse_instant
+from stream.wire.instants import END, FIRST, NO_END, InstantError, epoch_micros, format_instant, parse_instant
 
 HALF_PAST_NINE = 1_772_443_800_000_000
 
@@ -58,6 +58,12 @@ def test_fractions_finer_than_a_microsecond_are_rounded_to_the_nearest() -> None
 def test_text_that_is_not_an_instant_between_1970_and_2199_raises_an_error(text: str) -> None:
     with pytest.raises(InstantError):
         parse_instant(text)
+
+
+@pytest.mark.parametrize(("end", "last"), [(END, 2199), (NO_END, 9999)])
+def test_the_error_names_the_years_that_are_allowed(end: int, last: int) -> None:
+    with pytest.raises(InstantError, match=f"'1969-12-31T23:59:59Z' is outside the years 1970 to {last}$"):
+        parse_instant("1969-12-31T23:59:59Z", end)
 
 
 @pytest.mark.parametrize(

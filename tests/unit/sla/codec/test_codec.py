@@ -207,7 +207,7 @@ def test_a_state_of_0_1_0_is_refused_with_what_to_do(read: Callable[[bytes], obj
     )
 
 
-ROWS = [
+METRICS = [
     "resolution",
     "resolution#84f237",
     "resolution#000000",
@@ -224,12 +224,12 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_a_row_of_any_name_comes_back_whatever_refers_to_it(row: str) -> None:
-    mine = CommitmentTerms.of("p", 1, row, "24x7", True, 4 * HOUR)
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_metric_of_any_name_comes_back_whatever_refers_to_it(metric: str) -> None:
+    mine = CommitmentTerms.of("p", 1, metric, "24x7", True, 4 * HOUR)
     other = CommitmentTerms.of("p", 1, "no stopwatch#123456", "24x7", True, None)
-    ladders = (("lead", EscalationTerms.of("p", 1, row)), ("second", EscalationTerms.of("q", 2, "first_response")))
-    keys = (("first_response", row), (("mine", mine), ("other", other)), ladders)
+    ladders = (("lead", EscalationTerms.of("p", 1, metric)), ("second", EscalationTerms.of("q", 2, "first_response")))
+    keys = (("first_response", metric), (("mine", mine), ("other", other)), ladders)
 
     data = stored_names.pack_keys(keys)
     stored_names.clear_caches()
@@ -238,13 +238,13 @@ def test_a_row_of_any_name_comes_back_whatever_refers_to_it(row: str) -> None:
     assert stored_names.target_keys(data) == (("mine", "p", 0, 1),)
 
 
-@pytest.mark.parametrize("row", ["resolution#84f237", "p/lead#84f237"])
-def test_a_row_of_a_policy_file_costs_its_digest_and_not_its_name(row: str) -> None:
-    def size(row: str) -> int:
-        mine, lead = CommitmentTerms.of("p", 1, row, "24x7", True, 4 * HOUR), EscalationTerms.of("p", 1, row)
-        return len(stored_names.pack_keys(((row,), (("mine", mine),), (("lead", lead),))))
+@pytest.mark.parametrize("metric", ["resolution#84f237", "p/lead#84f237"])
+def test_a_metric_of_a_policy_file_costs_its_digest_and_not_its_name(metric: str) -> None:
+    def size(metric: str) -> int:
+        mine, lead = CommitmentTerms.of("p", 1, metric, "24x7", True, 4 * HOUR), EscalationTerms.of("p", 1, metric)
+        return len(stored_names.pack_keys(((metric,), (("mine", mine),), (("lead", lead),))))
 
-    assert size(row) - size(row.partition("#")[0]) == 3
+    assert size(metric) - size(metric.partition("#")[0]) == 3
 
 
 def test_the_clock_of_a_commitment_is_written_as_a_number_by_the_interpreter_too() -> None:
@@ -258,9 +258,9 @@ def test_the_clock_of_a_commitment_is_written_as_a_number_by_the_interpreter_too
     assert [type(clock) for *_, clock, _target in commitments] == [int, int]
 
 
-def test_digests_of_another_length_than_the_rows_have_are_an_error() -> None:
-    rows: stored_names.StateKeys = (("resolution#84f237",), (), ())
-    own, numbers, digests, *more = msgspec.msgpack.decode(stored_names.pack_keys(rows))
+def test_digests_of_another_length_than_the_metrics_have_are_an_error() -> None:
+    metrics: stored_names.StateKeys = (("resolution#84f237",), (), ())
+    own, numbers, digests, *more = msgspec.msgpack.decode(stored_names.pack_keys(metrics))
 
     for wrong in (digests + b"1", digests[1:], b""):
         with pytest.raises(IndexError, match="digests"):

@@ -67,6 +67,6 @@ def test_where_there_are_too_many_tickets_nothing_is_claimed() -> None:
 
 
 @pytest.mark.parametrize("metric", BUILT_IN.values(), ids=lambda metric: metric.name)
-def test_every_built_in_row_can_start_and_stop(metric: Metric) -> None:
+def test_every_built_in_metric_can_start_and_stop(metric: Metric) -> None:
     assert possible(metric.starts)
     assert possible(metric.stops)

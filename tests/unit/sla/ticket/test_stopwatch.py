@@ -1,4 +1,4 @@
-"""The table of phases, and what of a row decides which signal an event gives."""
+"""The table of phases, and what of a metric decides which signal an event gives."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_restart_may_begin_the_next_cycle_paused() -> None:
     )
 
 
-def test_a_row_with_a_resume_condition_stays_paused_until_it_holds() -> None:
+def test_a_metric_with_a_resume_condition_stays_paused_until_it_holds() -> None:
     metric = Metric(
         "r", starts=BEGUN, stops=SOLVED, pauses=FieldIn("status", frozenset({"pending"})), resumes=Changed(frozenset({"go"}))
     )
@@ -135,7 +135,7 @@ def test_a_row_with_a_resume_condition_stays_paused_until_it_holds() -> None:
 
 
 @pytest.mark.parametrize("again", [Again.NEVER, Again.CYCLE, Again.CONTINUE])
-def test_a_stopped_row_goes_on_as_it_is_defined(again: Again) -> None:
+def test_a_stopped_metric_goes_on_as_it_is_defined(again: Again) -> None:
     metric = Metric("r", starts=ANSWER, stops=SOLVED, again=again, reopens=FieldIn("status", frozenset({"open"})))
     expected = {Again.NEVER: (), Again.CYCLE: (Signal.START,), Again.CONTINUE: (Signal.REOPEN,)}
 
@@ -228,7 +228,7 @@ def test_time_used_up_at_closing_time_before_a_pause_in_the_evening_ends_at_the_
 CONDITIONS = ("starts", "stops", "pauses", "resumes", "restarts", "cancels", "reopens")
 
 
-def row_of_its_own_fields(again: Again) -> Metric:
+def metric_of_its_own_fields(again: Again) -> Metric:
     """Each condition names a field of its name, and of an event of a type of its name."""
     conditions = {name: AnyOf((Changed(frozenset({name})), EventIs(frozenset({f"{name}.event"})))) for name in CONDITIONS}
     return Metric("r", again=again, **conditions)  # type: ignore[arg-type]
@@ -254,7 +254,7 @@ def is_sensitive(triggers: MetricTriggers, phase: Phase, type_: str, changed: se
     ],
 )
 def test_a_stopwatch_is_sensitive_to_the_conditions_of_its_phase(again: Again, phase: Phase, sensitivity: str) -> None:
-    triggers = MetricTriggers(row_of_its_own_fields(again))
+    triggers = MetricTriggers(metric_of_its_own_fields(again))
 
     assert {name for name in CONDITIONS if is_sensitive(triggers, phase, "other", {name})} == set(sensitivity.split())
     assert {name for name in CONDITIONS if is_sensitive(triggers, phase, f"{name}.event", set())} == set(sensitivity.split())
@@ -269,7 +269,7 @@ def test_a_condition_on_whoever_acts_is_asked_at_every_event() -> None:
     assert is_sensitive(triggers, Phase.RUNNING, "escalation.requested", set())
 
 
-def test_a_row_is_not_asked_again_about_what_an_event_does_not_touch() -> None:
+def test_a_metric_is_not_asked_again_about_what_an_event_does_not_touch() -> None:
     triggers = MetricTriggers(Metric("r", starts=FieldIn("status", frozenset({"open"})), stops=ANSWER, again=Again.CYCLE))
 
     assert not is_sensitive(triggers, Phase.STOPPED, "ticket.changed", {"team"})

@@ -50,7 +50,7 @@ def two_versions(first: Policy, second: Policy) -> PolicySet:
     return PolicySet((first, later), {AROUND_THE_CLOCK.name: AROUND_THE_CLOCK})
 
 
-def test_a_commitment_that_one_version_counts_is_not_counted_by_the_next_on_a_row_of_its_own() -> None:
+def test_a_commitment_that_one_version_counts_is_not_counted_by_the_next_on_a_metric_of_its_own() -> None:
     life = run(two_versions(commitment_on(FIRST), commitment_on(SECOND)), created(0), changed(6 * HOUR, team="x"))
 
     assert life.lines() == ["started @0h", "breached @40h"]
@@ -65,7 +65,7 @@ def test_once_the_clock_of_the_old_version_has_ended_the_new_one_counts() -> Non
     assert [effect.policy_version for effect in life.effects] == [1, 1, 2, 2]
 
 
-def test_a_ladder_that_one_version_raises_is_not_raised_by_the_next_on_a_row_of_its_own() -> None:
+def test_a_ladder_that_one_version_raises_is_not_raised_by_the_next_on_a_metric_of_its_own() -> None:
     life = run(two_versions(ladder_on(FIRST), ladder_on(SECOND)), created(0), changed(6 * HOUR, team="x"))
 
     assert [(effect.level, effect.at, effect.policy_version) for effect in life.effects] == [("team", 40 * HOUR, 1)]

@@ -54,14 +54,14 @@ def test_warnings_that_the_new_fields_bring_are_sent() -> None:
 
 
 # A ticket begins with the status "new", stated or not.
-def test_a_row_that_starts_while_new_starts_with_the_ticket() -> None:
+def test_a_metric_that_starts_while_new_starts_with_the_ticket() -> None:
     metric = Metric("mine", starts=FieldIn("status", frozenset({"new", "open"})), stops=SOLVED)
     resolved = Commitment("mine", metric, by_priority(p1="4h"))
     assert run(policy_set(resolved), created(0)).lines() == ["started @0h", "breached @4h"]
     assert run(policy_set(resolved), created(0, status="new")).lines() == ["started @0h", "breached @4h"]
 
 
-def test_a_row_that_always_starts_starts_with_the_ticket() -> None:
+def test_a_metric_that_always_starts_starts_with_the_ticket() -> None:
     metric = Metric("mine", starts=ALWAYS, stops=SOLVED)
     resolved = Commitment("mine", metric, by_priority(p1="4h"))
     assert run(policy_set(resolved), created(0)).lines() == ["started @0h", "breached @4h"]
@@ -140,10 +140,10 @@ def test_nobody_who_was_notified_of_an_escalation_is_left_without_its_end() -> N
     assert life.lines("raised", "monitoring", "released", "recurred")[2:] != []
 
 
-def test_a_stop_of_another_row_does_not_end_an_escalation_of_the_same_name() -> None:
+def test_a_stop_of_another_metric_does_not_end_an_escalation_of_the_same_name() -> None:
     level = Level("team", ("team",), Choice.fixed(used("1h")))
-    own_row = Metric("wait", starts=FieldIn("@begun", frozenset({"yes"})), stops=SOLVED)
-    by_itself = Ladder("late", LadderKind.FUNCTIONAL, (level,), own_row)
+    own_metric = Metric("wait", starts=FieldIn("@begun", frozenset({"yes"})), stops=SOLVED)
+    by_itself = Ladder("late", LadderKind.FUNCTIONAL, (level,), own_metric)
     on_answers = Ladder("late", LadderKind.FUNCTIONAL, (level,), commitment="next_response", monitoring=Duration.parse("2h"))
     later = Policy(
         "p",
@@ -190,7 +190,7 @@ def test_a_cycle_that_begins_in_a_version_without_the_ladder_ends_the_monitoring
     assert [effect.reason for effect in life.effects if effect.kind is Kind.RELEASED] == [Reason.RESTARTED]
 
 
-def test_a_ladder_of_the_same_name_on_another_row_does_not_watch_on() -> None:
+def test_a_ladder_of_the_same_name_on_another_metric_does_not_watch_on() -> None:
     own, other = (
         dataclasses.replace(ladder(("team", used("1h")), monitoring=Duration.parse("24h")), metric=Metric(name, BEGUN, SOLVED))
         for name in ("p/ladder", "q/ladder")

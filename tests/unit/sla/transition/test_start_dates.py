@@ -153,15 +153,15 @@ def test_a_history_that_is_cut_keeps_the_date() -> None:
     ],
 )
 def test_a_deployment_may_change_the_field_until_the_clock_has_started(first: str, then: str, emitted: list[str]) -> None:
-    rows = [replace(DELIVERY, name=f"delivery#{field}", starts_at=field) for field in (first, then)]
-    deployments = Deployments.fixed(on(rows[0])).add(1, 10 * HOUR, on(rows[1]))
+    metrics = [replace(DELIVERY, name=f"delivery#{field}", starts_at=field) for field in (first, then)]
+    deployments = Deployments.fixed(on(metrics[0])).add(1, 10 * HOUR, on(metrics[1]))
 
     ticket = created(HOUR, planned=SECOND, due="1970-01-02T12:00", early="1970-01-01T03:00")
 
     assert run(deployments, ticket, keep=frozenset({first, then})).lines("started", "breached") == emitted
 
 
-def test_a_row_that_a_deployment_adds_has_started_at_its_date() -> None:
+def test_a_metric_that_a_deployment_adds_has_started_at_its_date() -> None:
     deployments = Deployments.fixed(policy_set(commitment("first_response"))).add(1, 25 * HOUR, on(DELIVERY))
 
     life = run(deployments, created(HOUR, planned=SECOND), keep=frozenset({"planned"}))
@@ -173,7 +173,7 @@ def test_a_row_that_a_deployment_adds_has_started_at_its_date() -> None:
     ]
 
 
-def test_a_row_that_a_deployment_takes_away_starts_no_more() -> None:
+def test_a_metric_that_a_deployment_takes_away_starts_no_more() -> None:
     deployments = Deployments.fixed(on(DELIVERY)).add(1, 10 * HOUR, policy_set(commitment("resolution", p2="4h")))
 
     assert run(deployments, created(HOUR, planned=SECOND)).lines("breached") == []

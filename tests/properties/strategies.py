@@ -1,4 +1,4 @@
-"""Random policies, calendars and histories of one ticket."""
+"""Strategies of Hypothesis for policies, calendars and histories of one ticket."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ DELAYS = st.sampled_from(
     ["+1 business day at close", "+0 business days at 03:00 cutoff 02:00", "+2 business days", "+3 business days at 23:59:30"]
 )
 TARGETS = DURATIONS | DELAYS
-MARKS = st.one_of(st.sampled_from([25, 50, 75]).map(share), TARGETS.map(used), st.sampled_from(["10m", "2bh"]).map(left))
-LEVEL_MARKS = st.one_of(MARKS, st.sampled_from(["10m", "2bh", "1bd", "1 business day at 09:00"]).map(after))
+THRESHOLDS = st.one_of(st.sampled_from([25, 50, 75]).map(share), TARGETS.map(used), st.sampled_from(["10m", "2bh"]).map(left))
+LEVEL_THRESHOLDS = st.one_of(THRESHOLDS, st.sampled_from(["10m", "2bh", "1bd", "1 business day at 09:00"]).map(after))
 CONTRACT = FieldIn("contract", frozenset({"gold"}))
 CONDITIONS: st.SearchStrategy[Condition] = st.sampled_from([ALWAYS, ALWAYS, CONTRACT, Not(CONTRACT)])
 
@@ -66,7 +66,7 @@ def commitments(draw: st.DrawFn) -> tuple[Commitment, ...]:
             name,
             BUILT_IN[name],
             draw(by_priority(TARGETS.map(Duration.parse_any))),
-            draw(by_priority(st.lists(MARKS, max_size=3, unique_by=lambda threshold: threshold.text).map(tuple))),
+            draw(by_priority(st.lists(THRESHOLDS, max_size=3, unique_by=lambda threshold: threshold.text).map(tuple))),
             when=draw(CONDITIONS),
             on_change=draw(st.sampled_from(OnChange)),
             extension_cap=draw(st.sampled_from([None, Duration.parse("2h"), Duration.parse("1bd")])),
@@ -89,7 +89,7 @@ def ladders(draw: st.DrawFn, below: tuple[Commitment, ...]) -> tuple[Ladder, ...
         Level(
             name,
             (name,),
-            draw(by_priority(LEVEL_MARKS if on else TARGETS.map(used))),
+            draw(by_priority(LEVEL_THRESHOLDS if on else TARGETS.map(used))),
             repeat_every=draw(maybe),
             max_repeats=draw(st.integers(0, 3)),
             only_in_business_hours=draw(st.booleans()),

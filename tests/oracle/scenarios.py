@@ -1,7 +1,7 @@
 """Random policies, calendars near a change of the clocks, and histories of one ticket on whole minutes, for the oracle.
 
-A scene is a function of a seed: scenes are then as mixed as they are meant to be, and cost nothing to make. What a library of
-strategies would do for a failure, ``smallest`` does: it leaves out what the failure does not need.
+A scenario is a function of a seed: scenarios are then as mixed as they are meant to be, and cost nothing to make. What a
+library of strategies would do for a failure, ``smallest`` does: it leaves out what the failure does not need.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
 
 DAYS = 10
-"""How long is looked at a ticket."""
+"""For how long a ticket is observed."""
 CALENDARS: dict[str, dict[str, Any]] = {
     "24x7": {"timezone": "UTC", "week": {"mon-sun": ["00:00-24:00"]}},
     "office": {"timezone": "Europe/Berlin", "week": {"mon-fri": ["09:00-12:30", "13:00-17:30"]}},
@@ -117,8 +117,8 @@ P1, P2 = (FieldIn("priority", frozenset({name})) for name in ("p1", "p2"))
 PAGES: list[Choice[str]] = [Choice(()), Choice.fixed("yes"), Choice(((P1, "yes"),)), Choice(((P2, "no"), (ALWAYS, "yes")))]
 
 
-class Scene(NamedTuple):
-    """A world and what happens in it. Instants are epoch microseconds."""
+class Scenario(NamedTuple):
+    """The policies of a ticket and its events. Instants are epoch microseconds."""
 
     policies: tuple[Policy, ...]
     events: list[Event]
@@ -151,7 +151,7 @@ ROWS["planned"] = OWN_ROWS["planned"] = Metric(
 SLOW = {name: OpenMinutes(data) for name, data in CALENDARS.items()}
 
 
-def scene(seed: int) -> Scene:
+def scenario(seed: int) -> Scenario:
     random = Random(seed)
     start = int(datetime.fromisoformat(random.choice(STARTS)).replace(tzinfo=UTC).timestamp()) * 1_000_000
     policies = _policies(random, "p", start)
@@ -168,27 +168,27 @@ def scene(seed: int) -> Scene:
     first = Event(at=start, id="e0", type=type_, source="s", seq=-1, actor=actor, fields=fields)
     events = [first, *[_event(random, number, start) for number in range(1, random.randint(3, 16))]]
     events += _bursts(Random(f"bursts of {seed}"), events)
-    return Scene(_paging(Random(f"pages of {seed}"), policies), events, start + DAYS * 24 * HOUR)
+    return Scenario(_paging(Random(f"pages of {seed}"), policies), events, start + DAYS * 24 * HOUR)
 
 
-def reopened(seed: int) -> Scene:
+def reopened(seed: int) -> Scenario:
     """One ticket and one commitment, mostly of business days. The ticket is paused, solved and reopened, and its priority
-    changes, each in an event of its own or in one, also at one instant: what few scenes of ``scene`` have together."""
+    changes, each in an event of its own or in one, also at one instant: what few scenarios of ``scenario`` have together."""
     random = Random(f"reopened {seed}")
     start = int(datetime.fromisoformat(random.choice(STARTS)).replace(tzinfo=UTC).timestamp()) * 1_000_000
     one, other = (Duration.parse_any(random.choice([*DELAYS, "3bh", "1bd"])) for _ in range(2))
     kinds = ["used", "left"] if one.delay or other.delay else ["share", "used", "left"]
-    promise = Commitment(
+    commitment = Commitment(
         "resolution",
         ROWS["resolution"],
         Choice(((P1, one), (P2, other))),
-        Choice.fixed(_marks(random, kinds)),
+        Choice.fixed(_thresholds(random, kinds)),
         on_change=random.choice([*OnChange]),
         extension_cap=Duration.parse("1bd"),
         at_deadline=random.choice([*AtDeadline]),
         pause_time=random.choice([*Clock]),
     )
-    policy = Policy("p", 1, Choice.fixed(random.choice(sorted(CALENDARS))), ALWAYS, None, (promise,), ())
+    policy = Policy("p", 1, Choice.fixed(random.choice(sorted(CALENDARS))), ALWAYS, None, (commitment,), ())
     events = [Event(at=start, id="e0", type="ticket.created", source="s", seq=-1, fields={"priority": "p1"})]
     for number in range(1, random.randint(3, 6)):
         at = events[-1].at + random.choice([0, 1, 20, 180, 600, 720, 1440, 1500, 2000]) * MINUTE
@@ -201,7 +201,7 @@ def reopened(seed: int) -> Scene:
         if random.random() < 0.5:
             fields["priority"] = random.choice(["p1", "p2"])
         events.append(Event(at, f"e{number}", "ticket.changed", "s", number, fields=fields))
-    return Scene((policy,), events, start + 8 * 24 * HOUR)
+    return Scenario((policy,), events, start + 8 * 24 * HOUR)
 
 
 def _paging(random: Random, policies: tuple[Policy, ...]) -> tuple[Policy, ...]:
@@ -213,23 +213,23 @@ def _paging(random: Random, policies: tuple[Policy, ...]) -> tuple[Policy, ...]:
     return tuple(replace(policy, commitments=tuple(map(paging, policy.commitments))) for policy in policies)
 
 
-def smallest(scene: Scene, fails: Callable[[Scene], bool]) -> Scene:
-    """A scene that still fails, without the events, and without the parts of its policies, that the failure does not need."""
+def smallest(scenario: Scenario, fails: Callable[[Scenario], bool]) -> Scenario:
+    """A scenario that still fails, without the events and the parts of its policies that the failure does not need."""
     while True:
-        smaller = next((one for one in _smaller(scene) if fails(one)), None)
+        smaller = next((one for one in _smaller(scenario) if fails(one)), None)
         if smaller is None:
-            return scene
-        scene = smaller
+            return scenario
+        scenario = smaller
 
 
-def _smaller(scene: Scene) -> list[Scene]:
-    places = range(1, len(scene.events))
-    found = [scene._replace(events=scene.events[:place] + scene.events[place + 1 :]) for place in places]
-    for number, policy in enumerate(scene.policies):
-        others = scene.policies[:number], scene.policies[number + 1 :]
-        if len(scene.policies) > 1:
-            found.append(scene._replace(policies=others[0] + others[1]))
-        found += [scene._replace(policies=(*others[0], less, *others[1])) for less in _with_less(policy)]
+def _smaller(scenario: Scenario) -> list[Scenario]:
+    places = range(1, len(scenario.events))
+    found = [scenario._replace(events=scenario.events[:place] + scenario.events[place + 1 :]) for place in places]
+    for number, policy in enumerate(scenario.policies):
+        others = scenario.policies[:number], scenario.policies[number + 1 :]
+        if len(scenario.policies) > 1:
+            found.append(scenario._replace(policies=others[0] + others[1]))
+        found += [scenario._replace(policies=(*others[0], less, *others[1])) for less in _with_less(policy)]
     return found
 
 
@@ -288,7 +288,7 @@ def _targets(random: Random) -> tuple[Choice[Duration], Choice[tuple[Threshold, 
     one, other = (Duration.parse_any(text) for text in texts)
     # Shares of a delay are no whole minutes.
     kinds = ["used", "left"] if one.delay or other.delay else ["share", "used", "left"]
-    thresholds, more = _marks(random, kinds), _marks(random, kinds)
+    thresholds, more = _thresholds(random, kinds), _thresholds(random, kinds)
     way = random.random()
     if way < 0.2:
         return Choice.fixed(one), random.choice([Choice.fixed(thresholds), Choice(((P1, thresholds), (P2, more)))])
@@ -312,7 +312,7 @@ def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -
     def threshold() -> Threshold:
         if on and random.random() < 0.4:
             return after(random.choice(["10m", "2bh", "1bd", "1 business day at 09:00"]))
-        return _mark(random, kinds) if on else used(random.choice(SPENT))
+        return _threshold(random, kinds) if on else used(random.choice(SPENT))
 
     # A ladder may go by one name in several policies and versions: the name decides the kind.
     kind = LadderKind.FUNCTIONAL if name == "l" else LadderKind.HIERARCHICAL
@@ -365,12 +365,12 @@ def _by_priority(random: Random, value: Callable[[], Any]) -> Choice[Any]:
     return Choice.fixed(value()) if random.random() < 0.2 else Choice(tuple(cases))
 
 
-def _marks(random: Random, kinds: list[str]) -> tuple[Threshold, ...]:
-    marks = [_mark(random, kinds) for _ in range(random.randint(0, 3))]
-    return tuple({threshold.text: threshold for threshold in marks}.values())
+def _thresholds(random: Random, kinds: list[str]) -> tuple[Threshold, ...]:
+    drawn = [_threshold(random, kinds) for _ in range(random.randint(0, 3))]
+    return tuple({threshold.text: threshold for threshold in drawn}.values())
 
 
-def _mark(random: Random, kinds: list[str]) -> Threshold:
+def _threshold(random: Random, kinds: list[str]) -> Threshold:
     kind = random.choice(kinds)
     if kind in ("share", "whole"):
         return share(random.choice([20, 50, 80] if kind == "share" else [100, 200]))

@@ -1,4 +1,4 @@
-"""What the policies promise to a ticket, and the stopwatches and promises that come of it, counted minute by minute."""
+"""What the policies promise to a ticket, and the stopwatches and commitments that come of it, counted minute by minute."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream.sla.events import Event
 from stream.sla.policy.policy import Choice, Commitment, Ladder, Level, Policy, Threshold, ThresholdKind
-from tests.oracle.asked import Fields, holds
 from tests.oracle.hours import NEVER, OpenMinutes, delay_end, length, whole
+from tests.oracle.signals import Fields, holds
 from tests.properties.slow_calendar import DAY
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Expected(NamedTuple):
     kind: str
     """The ``type`` of an effect."""
     level: str
-    """Of a ladder, or the mark of a warning."""
+    """Of a ladder, or the threshold of a warning."""
     cycle: int
     at: int
     due_at: int | None
@@ -42,25 +42,25 @@ class Expected(NamedTuple):
     page: bool = False
 
 
-class Story:
+class Ticket:
     """What has happened to one ticket up to the minute ``now``, and the effects that had to be emitted."""
 
     def __init__(self, policies: Sequence[Policy], hours: Mapping[str, OpenMinutes]) -> None:
         self.policies = policies
         self.hours = hours
         self.now = 0
-        self.watches: dict[str, Watch] = {}
-        self.commitments: dict[str, ResolvedCommitment] = {}
+        self.stopwatches: dict[str, Stopwatch] = {}
+        self.commitments: dict[str, CommitmentState] = {}
         self.emitted: set[Expected] = set()
         self.former: dict[tuple[str, str], str] = {}
         """Policy and former name of a commitment, to its present name."""
         self.former_levels: dict[tuple[str, str, str], str] = {}
         """Policy, ladder and former name of a level, to its present name."""
 
-    def offered(self, metric: str, fields: Fields) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
+    def resolve_on(self, metric: str, fields: Fields) -> tuple[dict[str, ResolvedCommitment], dict[str, ResolvedLadder]]:
         """What is promised to these fields on the stopwatch of a row."""
-        offers, ladders = offered(self.policies, fields, self.watches[metric].began, self.hours)
-        on_row = {name: offer for name, offer in offers.items() if offer.commitment.metric.name == metric}
+        commitments, ladders = resolve(self.policies, fields, self.stopwatches[metric].began, self.hours)
+        on_row = {name: resolved for name, resolved in commitments.items() if resolved.commitment.metric.name == metric}
         return on_row, {
             name: resolved_ladder for name, resolved_ladder in ladders.items() if resolved_ladder.metric.name == metric
         }
@@ -82,7 +82,7 @@ class Story:
 
 
 @dataclass
-class Watch:
+class Stopwatch:
     """One stopwatch. It remembers every single minute of its present cycle in which it ran."""
 
     hours: Mapping[str, OpenMinutes]
@@ -101,8 +101,8 @@ class Watch:
     def on(self) -> bool:
         return self.phase in ("running", "paused")
 
-    def take(self, move: str, minute: int) -> None:
-        if move in ("start", "restart", "skip"):
+    def take(self, signal: str, minute: int) -> None:
+        if signal in ("start", "restart", "skip"):
             self.cycle += 1
             self.began = minute
             self.ran = []
@@ -110,7 +110,7 @@ class Watch:
             self.counts = dict.fromkeys(clocks_of(self.hours), 0)
         after = {"pause": "paused", "stop": "stopped", "skip": "stopped", "cancel": "cancelled"}
         after["halt"] = "halted while paused" if self.phase == "paused" else "halted"
-        self.phase = after.get(move, "running")
+        self.phase = after.get(signal, "running")
         if self.phase in ("stopped", "cancelled"):
             self.over = minute
 
@@ -125,7 +125,7 @@ class Watch:
         """How many of the minutes in which it ran up to then counted."""
         return sum(self._counts(clock, minute, place) for place, minute in enumerate(self.ran) if minute < until)
 
-    def a_minute_ago(self, now: int) -> Watch:
+    def a_minute_ago(self, now: int) -> Stopwatch:
         """As it stood before the minute that ended now."""
         ran = self.ran[:-1] if self.ran and self.ran[-1] == now - 1 else self.ran
         last = self.ran[len(ran) :]
@@ -219,10 +219,10 @@ def clocks_of(hours: Mapping[str, OpenMinutes]) -> list[str]:
 
 
 @dataclass
-class ResolvedCommitment:
+class CommitmentState:
     """One commitment to one ticket, in one cycle of its stopwatch."""
 
-    offer: Offer
+    resolved: ResolvedCommitment
     cycle: int
     verdict: str = "pending"
     target: int | None = None
@@ -249,19 +249,19 @@ class ResolvedCommitment:
 
     @property
     def metric(self) -> str:
-        return self.offer.commitment.metric.name
+        return self.resolved.commitment.metric.name
 
     @property
     def strict(self) -> bool:
         """Rule 17: reached is breached."""
-        return self.offer.commitment.at_deadline == "breached"
+        return self.resolved.commitment.at_deadline == "breached"
 
     @property
     def allowance(self) -> int | None:
-        return None if self.target is None or self.target >= NEVER else self.base + self.target + self.extension
+        return None if self.target is None or self.target >= NEVER else self.used_before + self.target + self.extension
 
     @property
-    def base(self) -> int:
+    def used_before(self) -> int:
         return self.begins_at.get(self.clock, 0)
 
 
@@ -271,11 +271,11 @@ class EscalationState:
 
     metric: str
     cycle: int
-    state: str = "active"
+    phase: str = "active"
     raised: list[str] = field(default_factory=list)
     last_emitted_at: int = 0
     repeats: int = 0
-    watched_until: int = 0
+    monitored_until: int = 0
     passed_over: set[str] = field(default_factory=set)
     """Rule 39: levels that are not raised because a higher one is."""
     policy: str = ""
@@ -283,7 +283,7 @@ class EscalationState:
 
 
 @dataclass(frozen=True)
-class Offer:
+class ResolvedCommitment:
     """A commitment as it applies to certain fields."""
 
     policy: Policy
@@ -327,15 +327,15 @@ def first_applying(policies: Sequence[Policy], fields: Fields, began: int) -> Po
     return None
 
 
-def offered(
+def resolve(
     policies: Sequence[Policy], fields: Fields, began: int, hours: Mapping[str, OpenMinutes]
-) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
+) -> tuple[dict[str, ResolvedCommitment], dict[str, ResolvedLadder]]:
     """What is promised to a ticket with these fields on a stopwatch whose cycle began at that minute: rules 10 to 12, 41."""
     policy = first_applying(policies, fields, began)
     if policy is None:
         return {}, {}
     usual = choose(policy.calendar, fields)
-    offers, ladders = {}, {}
+    commitments, ladders = {}, {}
 
     def asked(calendar: str) -> Fields:
         return {**fields, "@started": "in_hours" if hours[calendar].is_open(began) else "out_of_hours"}
@@ -347,59 +347,61 @@ def offered(
             target = choose(commitment.target, known)
             thresholds = choose(commitment.warn_at, known) or ()
             text = "" if target is None else target.text
-            offers[commitment.name] = Offer(policy, own, commitment, text, thresholds, choose(commitment.page, known) == "yes")
+            commitments[commitment.name] = ResolvedCommitment(
+                policy, own, commitment, text, thresholds, choose(commitment.page, known) == "yes"
+            )
     for ladder in policy.ladders:
-        if ladder.commitment and ladder.commitment not in offers:
+        if ladder.commitment and ladder.commitment not in commitments:
             continue
-        fields = asked(offers[ladder.commitment].calendar if ladder.commitment else usual)
+        fields = asked(commitments[ladder.commitment].calendar if ladder.commitment else usual)
         if not holds(ladder.when, NOBODY, fields):
             continue
         levels = tuple((level, threshold) for level in ladder.levels if (threshold := choose(level.at, fields)) is not None)
         chosen = {level.name: choose(level.assign_to, fields) for level in ladder.levels if level.assign_to is not None}
         teams = {level: team for level, team in chosen.items() if team is not None}
         if ladder.commitment:
-            below = offers[ladder.commitment]
+            below = commitments[ladder.commitment]
             ladders[ladder.name] = ResolvedLadder(ladder, below.calendar, below.commitment.metric, levels, teams, policy.name)
         else:
             assert ladder.metric is not None
             ladders[ladder.name] = ResolvedLadder(ladder, usual, ladder.metric, levels, teams, policy.name)
-    return offers, ladders
+    return commitments, ladders
 
 
-def reached(threshold: Threshold, resolved: ResolvedCommitment | None, watch: Watch, calendar: str, now: int) -> bool:
-    """Whether a mark lies at or before this minute: rules 20 to 23."""
-    hours = watch.hours[calendar]
+def reached(threshold: Threshold, state: CommitmentState | None, stopwatch: Stopwatch, calendar: str, now: int) -> bool:
+    """Whether a threshold lies at or before this minute: rules 20 to 23."""
+    hours = stopwatch.hours[calendar]
     if threshold.kind is ThresholdKind.SHARE:
-        if resolved is None or resolved.target is None or resolved.allowance is None:
+        if state is None or state.target is None or state.allowance is None:
             return False
-        share = Fraction((resolved.target + resolved.extension) * threshold.per_mille, 1000)
-        used = resolved.base + whole(share, threshold.text)
-        not_before = resolved.not_before if used >= resolved.allowance else 0
-        return watch.has_shown(clock_on(resolved.clock, calendar), used, not_before, now, since=resolved.begins_minute)
+        share = Fraction((state.target + state.extension) * threshold.per_mille, 1000)
+        used = state.used_before + whole(share, threshold.text)
+        not_before = state.not_before if used >= state.allowance else 0
+        return stopwatch.has_shown(clock_on(state.clock, calendar), used, not_before, now, since=state.begins_minute)
     assert threshold.duration is not None
     text = threshold.duration.text
     if threshold.kind is ThresholdKind.AFTER and text.startswith("+"):
-        marked = None if resolved is None or resolved.due is None else delay_end(text, hours, resolved.due)
-        return marked is not None and now >= marked
-    used_minute = None if resolved is None or threshold.kind is not ThresholdKind.USED else resolved.used_minute
-    business, minutes, not_before = length(text, hours, watch.began if used_minute is None else used_minute)
+        reached_at = None if state is None or state.due is None else delay_end(text, hours, state.due)
+        return reached_at is not None and now >= reached_at
+    used_minute = None if state is None or threshold.kind is not ThresholdKind.USED else state.used_minute
+    business, minutes, not_before = length(text, hours, stopwatch.began if used_minute is None else used_minute)
     clock = calendar if business else WALL
-    if business and resolved is not None and resolved.clock.endswith(WALL_PAUSES):
+    if business and state is not None and state.clock.endswith(WALL_PAUSES):
         clock += WALL_PAUSES
     if threshold.kind is ThresholdKind.USED:
-        used = minutes + (0 if resolved is None else resolved.used_from.get(clock, 0))
-        return watch.has_shown(clock, used, not_before, now, since=None if resolved is None else resolved.begins_minute)
-    if resolved is None or resolved.allowance is None:
+        used = minutes + (0 if state is None else state.used_from.get(clock, 0))
+        return stopwatch.has_shown(clock, used, not_before, now, since=None if state is None else state.begins_minute)
+    if state is None or state.allowance is None:
         return False
     before = threshold.kind is ThresholdKind.LEFT
-    if business == (resolved.clock != WALL):
-        return watch.reading(clock, resolved.begins_minute) >= max(resolved.allowance + (-minutes if before else minutes), 0)
-    if resolved.due is None:
+    if business == (state.clock != WALL):
+        return stopwatch.reading(clock, state.begins_minute) >= max(state.allowance + (-minutes if before else minutes), 0)
+    if state.due is None:
         return False
     if not business:
-        return now >= resolved.due + (-minutes if before else minutes)
-    marked = hours.subtract(resolved.due, minutes) if before else hours.add(resolved.due, minutes)
-    return marked is not None and now >= marked
+        return now >= state.due + (-minutes if before else minutes)
+    reached_at = hours.subtract(state.due, minutes) if before else hours.add(state.due, minutes)
+    return reached_at is not None and now >= reached_at
 
 
 def clock_on(clock: str, calendar: str) -> str:

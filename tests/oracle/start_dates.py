@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 from stream.sla.events import Event
 from stream.sla.policy.metric import Again
-from tests.oracle.asked import Fields, Record, holds
+from tests.oracle.signals import Fields, FieldState, holds
 
 if TYPE_CHECKING:
     from stream.sla.policy.metric import Metric
-    from tests.oracle.promised import Watch
+    from tests.oracle.ticket import Stopwatch
 
 _NOTHING = Event(0, "", "", "")  # type: ignore[arg-type]
 _START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,29 +40,29 @@ def minute_of(text: str, zone: str) -> int | None:
     return same[0] if same else next(minute for minute, reading in shown.items() if reading > wanted)
 
 
-def date_of(metric: Metric, watch: Watch, fields: Fields) -> int | None:
+def date_of(metric: Metric, stopwatch: Stopwatch, fields: Fields) -> int | None:
     """The minute at which it may start."""
     value = fields.get(metric.starts_at, "")
-    if watch.phase not in _STARTABLE or not isinstance(value, str):
+    if stopwatch.phase not in _STARTABLE or not isinstance(value, str):
         return None
     found = minute_of(value, "UTC" if metric.zone is None else metric.zone.name)
-    if watch.phase == "idle":
+    if stopwatch.phase == "idle":
         return found
-    return found if found is not None and metric.again is Again.CYCLE and found > watch.over else None
+    return found if found is not None and metric.again is Again.CYCLE and found > stopwatch.over else None
 
 
-def in_time(metric: Metric, watch: Watch, given: list[str], fields: Fields, now: int) -> list[str]:
+def in_time(metric: Metric, stopwatch: Stopwatch, given: list[str], fields: Fields, now: int) -> list[str]:
     """Of what an event does to a stopwatch, nothing that would start it before its date."""
     if not metric.starts_at or not given or given[0] not in ("start", "skip"):
         return given
-    date = date_of(metric, watch, fields)
+    date = date_of(metric, stopwatch, fields)
     return [] if given[0] == "skip" or date is None or date >= now else given
 
 
-def starts_now(metric: Metric, watch: Watch, record: Record, now: int) -> list[str]:
+def starts_now(metric: Metric, stopwatch: Stopwatch, field_state: FieldState, now: int) -> list[str]:
     """What its date does to a stopwatch in this minute."""
-    fields = {name: value for name, value in record.fields.items() if name != "@begun"}
-    if not metric.starts_at or record.gone or not record.begun or date_of(metric, watch, fields) != now:
+    fields = {name: value for name, value in field_state.fields.items() if name != "@begun"}
+    if not metric.starts_at or field_state.removed or not field_state.started or date_of(metric, stopwatch, fields) != now:
         return []
     if not holds(metric.starts, _NOTHING, fields):
         return []

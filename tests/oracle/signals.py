@@ -1,5 +1,5 @@
-"""The turn of events, conditions answered as they read, the fields of a ticket after an event, and what an event does to a
-metric's stopwatch."""
+"""The order of events, conditions answered as they read, the fields of a ticket after an event, and the signals that the event
+gives to the stopwatch of a metric."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Fields = dict[str, str | list[str]]
 _ENDS_OR_RESTORES = ("ticket.merged", "ticket.deleted", "ticket.restored")
 
 
-def in_turn(one: Event, other: Event) -> int:
+def compare_events(one: Event, other: Event) -> int:
     """Below 0 if ``one`` comes first, above 0 if ``other`` does: rule 1 of ``tests.oracle.oracle``."""
     sides = []
     for event in (one, other):
@@ -75,15 +75,16 @@ def touches(condition: Condition | None, event: Event, changed: set[str]) -> boo
             return False
 
 
-class Record:
+class FieldState:
     """The fields of one ticket, as its events in order state them."""
 
     def __init__(self) -> None:
         self.fields: Fields = {}
-        self.begun = False
-        self.gone = False
+        self.started = False
+        self.removed = False
+        """Merged or deleted."""
         self.deleted_since: int | None = None
-        self.back = False
+        self.restored = False
         """The last event has restored it."""
         self.parties: set[str] = set()
 
@@ -115,24 +116,24 @@ class Record:
         if fields.get("status") in solved and before.get("status") != fields["status"] and not fields.get("@answered"):
             fields["@answered"] = "solved"
         if event.type in ("ticket.merged", "ticket.deleted"):
-            self.gone = True
+            self.removed = True
             self.deleted_since = event.at if event.type == "ticket.deleted" else None
-        gone = self.gone
+        was_removed = self.removed
         opened = event.type == "ticket.changed" and "status" in real and real["status"] not in solved
         if event.type == "ticket.restored" or (opened and self.deleted_since is not None and event.at > self.deleted_since):
-            self.gone = False
-        self.back = gone and not self.gone
+            self.removed = False
+        self.restored = was_removed and not self.removed
         shows_open = "status" in fields or bool(fields.get("priority")) or bool(fields.get("@waiting"))
         open_ = shows_open or event.type == "escalation.requested"
-        if open_ and not self.begun and not self.gone:
-            self.begun = True
+        if open_ and not self.started and not self.removed:
+            self.started = True
             fields["@begun"] = "yes"
         self.fields = fields
         changed = {name for name in before.keys() | fields.keys() if before.get(name, "") != fields.get(name, "")}
         return event.replace(fields=real), changed
 
 
-def moves(metric: Metric, phase: str, event: Event, fields: Fields) -> list[str]:
+def signals_when_asked(metric: Metric, phase: str, event: Event, fields: Fields) -> list[str]:
     """What the event does to the row's stopwatch, in order; ``[]`` for nothing. Rules 5 to 9 of ``tests.oracle.oracle``."""
 
     def is_(condition: Condition | None) -> bool:
@@ -175,16 +176,16 @@ def _when_restored(metric: Metric, phase: str, event: Event, fields: Fields) -> 
     return ["restore", "pause"] if paused else ["restore"]
 
 
-def turns(metric: Metric, phase: str, event: Event, changed: set[str], record: Record) -> list[str]:
-    """What the event does to the row's stopwatch if the row is asked at all: rules 4a and 5. ``record``: after the event."""
+def signals(metric: Metric, phase: str, event: Event, changed: set[str], field_state: FieldState) -> list[str]:
+    """The signals of the event to the row's stopwatch if the row is asked at all: rules 4a and 5. ``field_state``: after it."""
     halted = phase.startswith("halted")
-    if record.gone:
+    if field_state.removed:
         if phase in ("running", "paused"):
             return ["halt"]
-        return ["cancel"] if halted and fulfilled(metric, event, record.fields) else []
-    all_rows = halted or record.back or "@begun" in record.fields
+        return ["cancel"] if halted and fulfilled(metric, event, field_state.fields) else []
+    all_rows = halted or field_state.restored or "@begun" in field_state.fields
     if all_rows or any(touches(condition, event, changed) for condition in matters(metric, phase)):
-        return moves(metric, phase, event, record.fields)
+        return signals_when_asked(metric, phase, event, field_state.fields)
     return []
 
 
