@@ -9,8 +9,8 @@ partition. A fetch is the bytes of some batches, which are taken apart as the co
 states go through ``Outputs`` and ``Changelog`` into the batch builders of aiokafka, which a producer without a broker discards.
 What is missing: the sockets, Faust, and the acknowledgement of a transaction.
 
-``benchmarks/turn.py`` does short batches and another policy. Here batches are as long as those of a worker with a backlog,
-because a long unit of work meets memory that is in no cache.
+``benchmarks/unit_of_work.py`` does short batches and another policy. Here batches are as long as those of a worker with a
+backlog, because a long unit of work meets memory that is in no cache.
 
 The figure is the least of the rounds, each the sum over all batches. Builds are compared in alternation: the same command
 with ``PYTHONPATH`` on the one and the other, several times each, and the least of each.

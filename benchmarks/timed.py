@@ -56,7 +56,7 @@ def run(arguments: list[str]) -> None:
     _around(gc_tuning, "freeze", "freeze")
     for name in ("fence", "read_back"):
         _around(takeover, name, name)
-    _around(task, "process_and_commit", "turn")
+    _around(task, "process_and_commit", "unit")
     from stream.cli.main import main
 
     _say("imported")

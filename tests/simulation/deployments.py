@@ -132,9 +132,9 @@ class Follower:
         self._free = 0.0
         """When the record before is read."""
         self.doom: Callable[[], None] | None = None
-        """Happens between two turns of a sweep."""
+        """Happens between two units of a sweep."""
         self._waits = 0
-        """Up to there is read in the middle of the next turn."""
+        """Up to there is read in the middle of the next unit of work."""
         self._process: Process | None = None
         self._loop: Loop | None = None
 
@@ -157,15 +157,15 @@ class Follower:
             self.read(end)
 
     def unit(self) -> None:
-        """The worker is in the middle of a turn: just the moment to read what waits, if the turn yields."""
-        if self.doom is not None and self._process is not None and self._between_turns_of_a_sweep():
+        """The worker is in the middle of a unit of work: just the moment to read what waits, if the unit yields."""
+        if self.doom is not None and self._process is not None and self._between_units_of_a_sweep():
             self._process.burn(0, self.doom)
             self.doom = None
         if self._waits > self.known and self._loop is not None:
             self._loop.call_soon(self.read, self._waits)
             self._waits = 0
 
-    def _between_turns_of_a_sweep(self) -> bool:
+    def _between_units_of_a_sweep(self) -> bool:
         for task in self._tasks.values():
             sweep = task.shard.sweep
             if sweep is not None and 0 < len(sweep) < len(task.shard.tickets) and not task._working.locked():
@@ -260,7 +260,7 @@ class Deployer:
             await self._random.choice([self._die_in_the_sweep, self._die_behind])(injector)
 
     async def _die_in_the_sweep(self, injector: FaultInjector) -> None:
-        """A worker dies in the sweep, which takes several turns where few tickets are woken in one."""
+        """A worker dies in the sweep, which takes several units where few tickets are woken in one."""
 
         def sweeping() -> list[WorkerProcess]:
             running = injector.cluster.running
@@ -309,6 +309,6 @@ _WAYS: Final[list[Callable[[Deployer, FaultInjector], Awaitable[None]]]] = [
     Deployer.rejudge,
 ]
 _STEPS_OF_A_SWEEP: Final = [("end", 1), ("end", 2), ("append", 2), ("append", 3), ("append", 4)]
-"""Requests after so many of which a worker dies: between effects and changelog, or between two turns."""
+"""Requests after so many of which a worker dies: between effects and changelog, or between two units of work."""
 _MEANWHILE: Final[list[Nemesis]] = [kill, kill, rebalance, stop, leader_away, trouble]
 """What strikes at a sweep."""

@@ -171,7 +171,7 @@ async def trouble(injector: FaultInjector) -> None:
 
 
 async def leader_away(injector: FaultInjector) -> None:
-    """Partitions of one topic have no leader for a while, and what lies between two steps of a turn takes seconds."""
+    """Partitions of one topic have no leader for a while, and what lies between two steps of a unit of work takes seconds."""
     topics = injector.simulation.topics
     topic = injector.random.choice([topics.changelog, topics.changelog, *(spec.name for spec in topics.specs())])
     with injector.without_leader(topic):

@@ -96,13 +96,13 @@ def workload(random: Random, clock: ClockMode, of_erasures: Random) -> Workload:
 def simulate(seed: int) -> Outcome:
     """The run of this seed, judged."""
     of_deployments = Random(f"deployments of {seed}")
-    of_units = Random(f"turns of {seed}")
-    turns: dict[str, Any] = {
-        "MOST_WOKEN": of_units.choice([1, 1, 2, 2_000]),  # the sweep of a few tickets, too, takes several turns
-        "SLICE_SECONDS": of_units.choice([0.0, 0.01, 0.01]),  # and a turn, several slices
-        "MOST_OUTPUTS": of_units.choice([1, 4_000, 4_000]),  # and a batch, a turn an effect
+    of_units = Random(f"turns of {seed}")  # another text would give other runs to all seeds
+    limits: dict[str, Any] = {
+        "MOST_WOKEN": of_units.choice([1, 1, 2, 2_000]),  # the sweep of a few tickets, too, takes several units of work
+        "SLICE_SECONDS": of_units.choice([0.0, 0.01, 0.01]),  # and a unit, several slices
+        "MOST_OUTPUTS": of_units.choice([1, 4_000, 4_000]),  # and a batch, a unit an effect
     }
-    with patch.multiple(time_slices, **turns), patch.object(log_of_deployments, "decode_snapshot", decoded):
+    with patch.multiple(time_slices, **limits), patch.object(log_of_deployments, "decode_snapshot", decoded):
         return _simulate(seed, of_deployments)
 
 

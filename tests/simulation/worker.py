@@ -154,7 +154,7 @@ class WorkerProcess:
             self._assigned(await self._join())
             self._spawn(self._recover, self._generation)
             await self._rejoin.wait()
-            # First of all: no turn begins any more, and the last one is finished before the commit.
+            # First of all: no unit of work begins any more, and the last one is finished before the commit.
             self._moving = True
             await self._hold()
             await self._consumer.commit()
