@@ -131,7 +131,7 @@ class Follower:
         """Seconds at most until a record is read; ``None``: no more records are read until the faults are over."""
         self._free = 0.0
         """When the record before is read."""
-        self.doom: Callable[[], None] | None = None
+        self.sweep_failpoint: Callable[[], None] | None = None
         """Happens between two units of a sweep."""
         self._waits = 0
         """Up to there is read in the middle of the next unit of work."""
@@ -158,9 +158,9 @@ class Follower:
 
     def unit(self) -> None:
         """The worker is in the middle of a unit of work: just the moment to read what waits, if the unit yields."""
-        if self.doom is not None and self._process is not None and self._between_units_of_a_sweep():
-            self._process.burn(0, self.doom)
-            self.doom = None
+        if self.sweep_failpoint is not None and self._process is not None and self._between_units_of_a_sweep():
+            self._process.fail_after(0, self.sweep_failpoint)
+            self.sweep_failpoint = None
         if self._waits > self.known and self._loop is not None:
             self._loop.call_soon(self.read, self._waits)
             self._waits = 0
@@ -229,7 +229,7 @@ class Deployer:
         for _ in range(2):
             for machine in injector.cluster.machines:
                 if (worker := machine.worker) is not None:
-                    worker.deployments.doom = partial(injector.die, machine, worker)
+                    worker.deployments.sweep_failpoint = partial(injector.die, machine, worker)
             await injector.wait_until(self._begins())
             await injector.wait(2)
 
@@ -269,11 +269,11 @@ class Deployer:
         if self._random.random() < 0.5:
             for machine in injector.cluster.machines:
                 if (worker := machine.worker) is not None:
-                    worker.deployments.doom = partial(injector.die, machine, worker)
+                    worker.deployments.sweep_failpoint = partial(injector.die, machine, worker)
             return
         await injector.until(lambda: bool(sweeping()), 3, 0.01)
         for worker in sweeping():
-            self._ambush(
+            self._die_at_request(
                 injector, worker, *self._random.choice([("end", 1), ("end", 2), ("append", 2), ("append", 3), ("append", 4)])
             )
 
@@ -281,13 +281,13 @@ class Deployer:
         """A worker that does not know the last deployment yet dies when effects are written and the changelog is not."""
         for worker in injector.cluster.running:
             if worker.deployments.known < self._log.end:
-                self._ambush(injector, worker, "end", self._random.choice([1, 1, 2]))
+                self._die_at_request(injector, worker, "end", self._random.choice([1, 1, 2]))
 
-    def _ambush(self, injector: FaultInjector, worker: WorkerProcess, request: str, count: int) -> None:
+    def _die_at_request(self, injector: FaultInjector, worker: WorkerProcess, request: str, count: int) -> None:
         """``count``: it does not survive the last of so many of these requests."""
         machine = next(one for one in injector.cluster.machines if one.worker is worker)
-        if not worker.process.marked:
-            worker.process.ambush = request, count, partial(injector.die, machine, worker)
+        if not worker.process.has_failpoint:
+            worker.process.request_failpoint = request, count, partial(injector.die, machine, worker)
 
     def _begins(self) -> float:
         """When the last deployment begins to hold, seconds of the loop."""

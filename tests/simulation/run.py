@@ -174,7 +174,7 @@ class _Run:
         ends = self._workload.minutes * MINUTE / SPEED / 1e6
         deploying = loop.spawn(loop.environment, self._deployer.work(injector, ends))
         await asyncio.gather(
-            *(loop.spawn(loop.environment, self._haunt(injector, ends)) for _ in range(self._random.choice([1, 2, 3])))
+            *(loop.spawn(loop.environment, self._inject(injector, ends)) for _ in range(self._random.choice([1, 2, 3])))
         )
         await deploying
         await publishing
@@ -204,10 +204,10 @@ class _Run:
     async def _watch(self) -> None:
         """The coordinator of the group notices who is silent."""
         while True:
-            self.simulation.group.look(self.simulation.loop.time())
+            self.simulation.group.check_members(self.simulation.loop.time())
             await asyncio.sleep(0.25)
 
-    async def _haunt(self, injector: FaultInjector, ends: float) -> None:
+    async def _inject(self, injector: FaultInjector, ends: float) -> None:
         while self.simulation.loop.time() < ends:
             await self._random.choice(self._kinds)(injector)
             await injector.wait(1.5)
@@ -219,8 +219,8 @@ class _Run:
             machine.start()
         for worker in self.cluster.running:
             worker.link.cut = False
-            worker.process.spare()
-            worker.deployments.doom = None
+            worker.process.clear_failpoints()
+            worker.deployments.sweep_failpoint = None
             self.simulation.loop.go_on(worker.process)
             worker.deployments.read(self.simulation.deployments.end)
 
