@@ -78,7 +78,7 @@ INPUT: Final = TopicPartition("ticket-events", 0)
 PUBLISHED: Final = 100
 """Records of a batch in the topic."""
 USUAL: Final = 20e-6
-"""Seconds between two looks at the clock where the clock is only counted."""
+"""Seconds between two readings of the clock where the clock is only counted."""
 POLICY: Final = """policies:
   - policy: compared
     version: 1
@@ -181,7 +181,7 @@ class Producer:
 
 
 class _Counter:
-    """A clock that shows how often it was looked at: units of work have the same size in each run, however slow it is."""
+    """A clock that shows how often it was read: units of work have the same size in each run, however slow it is."""
 
     def __init__(self) -> None:
         self._now = 0.0

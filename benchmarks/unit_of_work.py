@@ -4,7 +4,7 @@
 
 The lives of ``benchmarks/apply.py`` on the Batoi policy, interleaved as they would arrive (some 4,300 tickets are open at a
 time, by default 40,000 events), go batch by batch through each stage alone and through ``stream.runtime.partition.commit``
-with a producer that only looks at what it is given. The figure to reach is 16 us for the whole, Kafka's own part included.
+with a producer that only takes what it is given. The figure to reach is 16 us for the whole, Kafka's own part included.
 
 A figure is the sum over the batches of the least a batch took in any round: batches are short enough to be done between two
 interruptions, so it is the same from run to run even on a machine that is shared, where long rounds differ by half. (A
