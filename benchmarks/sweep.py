@@ -152,8 +152,8 @@ class Worker:
     def _shard(self, number: int, table: Tickets) -> Shard:
         index = TicketIndex(TimerQueue(), Expirations(), self.metrics.open_commitments.begin(number), TicketLists())
         for key, state in table.items():
-            wake_at, _, standing, _, _ = codec.peek(state)
-            index.open_counts.add(standing)
+            wake_at, _, open_commitments, _, _ = codec.peek(state)
+            index.open_counts.add(open_commitments)
             index.timers.move(key, None, wake_at)
         return Shard(
             self.context.settings,

@@ -169,7 +169,7 @@ class _Run:
         loop = self.simulation.loop
         watching = loop.spawn(loop.environment, self._watch())
         publishing = loop.spawn(loop.environment, self._helpdesk.follow(self._workload.feed))
-        standing = loop.spawn(loop.environment, self._feed.stand()) if self._watched else None
+        reporting = loop.spawn(loop.environment, self._feed.report()) if self._watched else None
         injector = FaultInjector(self._random, self.cluster, self._helpdesk, self.injected)
         ends = self._workload.minutes * MINUTE / SPEED / 1e6
         deploying = loop.spawn(loop.environment, self._deployer.work(injector, ends))
@@ -189,10 +189,10 @@ class _Run:
         await self._until(self._canaries_died, "the last breaches are published")
         await self._until(self._swept, "every partition is swept after the last deployment")
         ticking.cancel()
-        if standing is not None:
+        if reporting is not None:
             self._feed.recover()
             await self._until(self._confirmed, "everything provisional is confirmed")
-            standing.cancel()
+            reporting.cancel()
         await self._until(self._processed, "all input is committed")
         self.cluster.check_memory()
         for machine in self.cluster.machines:

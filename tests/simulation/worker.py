@@ -218,8 +218,8 @@ class WorkerProcess:
         ends = await reader.end_offsets(tps)
         reader.assign(tps)
         for tp in tps:
-            held = self._store.persisted_offset(tp)
-            reader.seek(tp, 0 if held is None else held + 1)
+            restored = self._store.persisted_offset(tp)
+            reader.seek(tp, 0 if restored is None else restored + 1)
         left = [tp for tp in tps if await reader.position(tp) < ends[tp]]
         while left:
             found = await reader.getmany(*left, timeout_ms=20)
