@@ -1,7 +1,7 @@
 """A whole policy set as bytes: everything that decides a deadline, so that no file and no library is consulted again.
 
-Holidays are lists of dates and time zones are lists of changes, for all years that calendars cover. Two sets that promise
-the same have the same normal form, whatever the order of their dictionaries and whatever process wrote it.
+Holidays are lists of dates and time zones are lists of changes, for all years that calendars cover. Two sets with
+the same content have the same normal form, whatever the order of their dictionaries and whatever process wrote it.
 """
 
 from __future__ import annotations

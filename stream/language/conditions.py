@@ -36,7 +36,7 @@ WORDS: Final[Mapping[str, Condition]] = {
     "always": ALWAYS,
     "never": NEVER,
     **{status: FieldIn("status", frozenset({status})) for status in STATUSES},
-    # Many helpdesks close a ticket without ever calling it solved; a promise kept until "solved" is kept then too.
+    # Many helpdesks close a ticket without ever calling it solved; a commitment until "solved" is met then too.
     "solved": SOLVED,
 }
 """The meaning of a single word where a condition is wanted."""

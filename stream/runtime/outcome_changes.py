@@ -39,7 +39,7 @@ class Judged(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A cycle of a commitment in both replays. A side is ``None`` where the policies of a replay do not promise it."""
+    """A cycle of a commitment in both replays. A side is ``None`` where the policies of a replay do not have it."""
 
     ticket: str
     commitment: str

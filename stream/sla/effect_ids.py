@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from stream.sla.effects import Kind
 
 Occasion = tuple[str, int, int]
-"""Metric row, cycle of its stopwatch, and revision within the cycle: of a commitment or an escalation."""
+"""Metric, cycle of its stopwatch, and revision within the cycle: of a commitment or an escalation."""
 
 _SEPARATOR: Final = "\x1f"
 """Names of policies never have it; those that sources give may."""

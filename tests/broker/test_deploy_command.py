@@ -58,7 +58,7 @@ class Desk:
         }
 
     def policy(self, target: str) -> str:
-        """A file that promises a resolution within a target."""
+        """A file with a target for the resolution."""
         file = self.folder / f"{target}.yaml"
         file.write_text(POLICY % target, "utf-8")
         return str(file)

@@ -101,7 +101,7 @@ def test_any_of_two_workers_shows_any_ticket_and_neither_sends_in_circles(broker
             assert set(answered.values()) == {0, 1, 2, 3}
             assert "it is in none of the partitions" in page(one, page_of("desk/none"))["error"]
 
-            # At risk, over both: all first responses that run, soonest first, and the promise of each.
+            # At risk, over both: all first responses that run, soonest first, and the commitment of each.
             soonest = sorted((e for view in views.values() for e in view["at_risk"]), key=lambda e: e["due_at"])
             assert [entry["ticket"] for entry in soonest[:40]] == tickets
             # A minute has passed; the worker that took the partition over since does not know of it.

@@ -122,7 +122,7 @@ class Shard:
     def by_event_time(self) -> bool:
         """Whether deadlines pass when the feed passes them.
 
-        While a partition catches up they do, whatever the clock mode: the answer that kept a promise may be among the
+        While a partition catches up they do, whatever the clock mode: the answer in time may be among the
         events that are still to be read.
         """
         return self._clock_is_feed or not self.live

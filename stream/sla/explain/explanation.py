@@ -123,7 +123,7 @@ class Outcome(StrEnum):
     MEASURED = "measured"
     """Fulfilled, and nothing was promised."""
     ELAPSED = "elapsed"
-    """A timer that promises nothing has run out."""
+    """A timer without an obligation has run out."""
     CARRIED_OVER = "carried_over"
     """Another policy goes on counting the commitment, on a stopwatch of its own."""
     RAISED = "raised"

@@ -219,7 +219,7 @@ class Recorder:
             if resolved is not None and commitment_state.verdict == Verdict.PENDING:
                 target = resolved.target
                 commitment_trace.delay = target.text if target is not None and target.delay is not None else ""
-            # A target keeps the calendar it was set on. Where there is none, time is measured by the present plan.
+            # A target keeps the calendar it was set on. Where there is none, time is measured by the present terms.
             if terms.target is None and resolved is not None:
                 commitment_trace.calendar = resolved.calendar
         if terms.target is not None:

@@ -54,7 +54,7 @@ class Metric:
     cancels: Condition | None = None
     again: Again = Again.NEVER
     timer: bool = False
-    """Nobody promises anything: when the target is used up, something may be done (closing a silent ticket). Such a
+    """Nobody is committed to anything: when the target is used up, something may be done (closing a silent ticket). Such a
     commitment elapses instead of breaching, and counts in no compliance."""
     reopens: Condition | None = None
     starts_at: str = ""

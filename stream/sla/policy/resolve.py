@@ -61,7 +61,7 @@ class ResolvedCommitment:
         self.terms: Final = CommitmentTerms.of(policy.name, policy.version, self.metric, calendar.name, True, None)
         """Without the target, which depends on the instant at which it begins to count."""
         self.timer: Final[bool] = commitment.metric.timer
-        """Nobody promises anything: see ``metrics.Metric``."""
+        """No commitment of anybody: see ``metric.Metric``."""
         self.strict: Final[bool] = commitment.at_deadline is AtDeadline.BREACHED
         """A commitment that is fulfilled at the instant of the deadline is breached."""
         self.on_calendar: Final = ON_CALENDAR_PAUSED_ON_WALL if commitment.pause_time is Clock.WALL else ON_CALENDAR

@@ -48,7 +48,7 @@ MOST_HISTORY: Final = 192 * 1024
 MOST_PARTIES: Final = 100
 MOST_REVISIONS: Final = 2_000
 MOST_STATE: Final = 900_000
-"""Bytes that a stored state has at most, under policies that promise at most a hundred commitments."""
+"""Bytes that a stored state has at most, under policies with at most a hundred commitments."""
 MOST_EFFECT: Final = 500_000
 """Bytes that an encoded effect has at most."""
 

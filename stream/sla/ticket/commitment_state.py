@@ -48,7 +48,7 @@ class Verdict(IntEnum):
 TABLE: Final[dict[Verdict, frozenset[Verdict]]] = {
     Verdict.PENDING: frozenset({Verdict.MET, Verdict.BREACHED, Verdict.CANCELLED, Verdict.MEASURED, Verdict.HALTED}),
     Verdict.BREACHED: frozenset({Verdict.MET_LATE}),  # what is breached stays so, whatever ceases to apply
-    # The stopwatch was reopened, or (cancelled) the promise applies again.
+    # The stopwatch was reopened, or (cancelled) the commitment applies again.
     Verdict.MET: frozenset({Verdict.PENDING}),
     Verdict.MEASURED: frozenset({Verdict.PENDING}),
     Verdict.MET_LATE: frozenset({Verdict.BREACHED}),
@@ -224,7 +224,7 @@ class CommitmentState:
         self.verdict = verdict
 
     def adopt(self, resolved: ResolvedCommitment) -> None:
-        """Take the names of what promises it: policy, version and calendar."""
+        """Take the names of its terms: policy, version and calendar."""
         terms = self.terms
         self.terms = resolved.terms.on_metric(terms.metric).with_target(terms.counted, terms.target)
 

@@ -1,4 +1,4 @@
-"""The effect of a signal of the stopwatch, a change of the plan or the passing of time on a commitment.
+"""The effect of a signal of the stopwatch, a change of the terms or the passing of time on a commitment.
 
 Longer than 250 lines because it is one state machine: each rule is read beside those that it excludes.
 """
@@ -75,7 +75,7 @@ class CommitmentMachine:
 
     @property
     def may_begin_again(self) -> bool:
-        """It ended in its cycle, which does not exclude a new promise in the same cycle."""
+        """It ended in its cycle, and may apply again in the same cycle."""
         return self.commitment_state.verdict in (CANCELLED, HALTED, MET, MEASURED)
 
     def differs(self) -> bool:
@@ -137,7 +137,7 @@ class CommitmentMachine:
                         commitment_state.measure_again(self.resolved.calendar, self.watch, former)
         if commitment_state.verdict != PENDING:
             return
-        self._find_due()  # the next instant is found when the plan is applied to the stopwatches that got signals
+        self._find_due()  # the next instant is found when the terms are applied to the stopwatches that got signals
         if signal is PAUSE:
             self.emit(_PAUSED, _BY_PAUSE, per_event=True)
         elif signal is RESUME:

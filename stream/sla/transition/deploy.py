@@ -4,12 +4,12 @@ The steps, after time was let pass up to the deployment:
 
 1. What is decided stays on the set that decided it.
 2. Policies, commitments, ladders and levels that were renamed get their new names.
-3. A row whose conditions changed goes on with the stretches of the row before. The conditions of the new row are asked once, as
-   far as they read fields. They stop, pause or resume at this instant, and what was promised up to it judges what they stop.
-4. A row that was not kept before is built from the events of the ticket. Where these are not all known, nothing is promised on
-   it until it starts again.
-5. The promises of the new set are reconciled with those that the ticket has (``stream.sla.transition.reconcile``).
-6. A row that no policy uses any more is cancelled, and forgotten unless something that was decided refers to it.
+3. A metric whose conditions changed goes on with the stretches of the metric before. The conditions of the new one are asked
+   once, as far as they read fields. They stop, pause or resume at this instant, and the terms up to it judge what they stop.
+4. A metric that was not kept before is built from the events of the ticket. Where these are not all known, no commitment and no
+   ladder applies on it until it starts again.
+5. What the new set wants is reconciled with what the ticket has (``stream.sla.transition.reconcile``).
+6. A metric that no policy uses any more is cancelled, and forgotten unless something that was decided refers to it.
 """
 
 from __future__ import annotations
@@ -64,21 +64,21 @@ def deploy(
     _rename(draft, deployment.policies, change, former)
     # 3
     fields = {name: value for name, value in ticket.fields.items() if name != "@begun"}
-    for row, old_row in change.continued.items():
-        _continue_row(draft, emitter, deployment.policies, change, (row, old_row), fields)
+    for metric, old_metric in change.continued.items():
+        _continue_metric(draft, emitter, deployment.policies, change, (metric, old_metric), fields)
     # 4
-    for row in change.built:
-        if row in built:
-            ticket.watches[row] = built[row]
-        elif row in ticket.watches:
-            _forget(ticket, row, emitter.at)
+    for metric in change.built:
+        if metric in built:
+            ticket.watches[metric] = built[metric]
+        elif metric in ticket.watches:
+            _forget(ticket, metric, emitter.at)
     # 5
     before = draft.deploy(deployment.policies, change, waiting)
     emitter.calendars = deployment.policies.calendars
     reconcile(draft, emitter, list(ticket.watches), before)
     # 6
-    for row in ticket.watches.keys() - deployment.policies.triggers.keys():
-        _forget(ticket, row, emitter.at)
+    for metric in ticket.watches.keys() - deployment.policies.triggers.keys():
+        _forget(ticket, metric, emitter.at)
     ticket.deployment = deployment.number
     ticket.reschedule()
     emitter.deployment = None
@@ -95,14 +95,14 @@ def _waiting(draft: Draft, emitter: Emitter, name: str) -> dict[str, int | None]
     return escalation_state.waiting(emitter.at, resolved_ladder, watch, commitment_state)
 
 
-def _forget(ticket: Ticket, row: str, at: int) -> None:
-    """Nothing is counted on the row any more; its stopwatch is kept where something that was decided refers to it."""
-    watch = ticket.watches[row]
+def _forget(ticket: Ticket, metric: str, at: int) -> None:
+    """Nothing is counted on the metric any more; its stopwatch is kept where something that was decided refers to it."""
+    watch = ticket.watches[metric]
     states: tuple[CommitmentState | EscalationState, ...] = (*ticket.commitments.values(), *ticket.escalations.values())
-    if all(state.terms.metric != row for state in states):
-        del ticket.watches[row]
+    if all(state.terms.metric != metric for state in states):
+        del ticket.watches[metric]
     elif watch.on:
-        cancelled = ticket.watches[row] = watch.copy()
+        cancelled = ticket.watches[metric] = watch.copy()
         cancelled.take(CANCEL, at)
 
 
@@ -138,20 +138,20 @@ def _rename(draft: Draft, policies: PolicySet, change: Change, former: FormerNam
             ticket.escalations[new] = renamed
 
 
-def _in_force(ticket: Ticket, policies: PolicySet, row: str) -> Policy | None:
-    """The version that applies to the ticket on the stopwatch of a row."""
-    watch = ticket.watches.get(row)
+def _in_force(ticket: Ticket, policies: PolicySet, metric: str) -> Policy | None:
+    """The version that applies to the ticket on the stopwatch of a metric."""
+    watch = ticket.watches.get(metric)
     return None if watch is None else policies.resolved_policy(ticket.fields, policies.epoch(watch.began)).policy
 
 
-def _continue_row(
-    draft: Draft, emitter: Emitter, policies: PolicySet, change: Change, rows: tuple[str, str], fields: Fields
+def _continue_metric(
+    draft: Draft, emitter: Emitter, policies: PolicySet, change: Change, metrics: tuple[str, str], fields: Fields
 ) -> None:
-    """Move what stands on the old row and is wanted on the new one, then ask the new row's conditions once."""
-    ticket, (row, old_row) = draft.ticket, rows
-    old = ticket.watches.get(old_row)
+    """Move what stands on the old metric and is wanted on the new one, then ask the new metric's conditions once."""
+    ticket, (metric, old_metric) = draft.ticket, metrics
+    old = ticket.watches.get(old_metric)
     watch = Stopwatch() if old is None else old.copy()
-    triggers = policies.triggers[row]
+    triggers = policies.triggers[metric]
     signals: tuple[Signal, ...] = ()
     if not ticket.ended_by and (watch.on or watch.phase == IDLE):
         # Of no type, so that a condition about events does not hold.
@@ -161,7 +161,7 @@ def _continue_row(
             date = triggers.date(fields)
             if date is None or date >= emitter.at or signals[:1] == (SKIP,):
                 signals = ()
-    commitments, ladders = policies.names_on(row)
+    commitments, ladders = policies.names_on(metric)
     for signal in signals:
         if not watch.cycle or signal is START:
             watch.take(signal, emitter.at)
@@ -169,40 +169,40 @@ def _continue_row(
         if signal not in _ENDS:
             watch.take(signal, emitter.at)
         resolved_policy = draft.resolved_policy(watch.began)
-        for resolved in resolved_policy.commitments_on.get(old_row, ()):
+        for resolved in resolved_policy.commitments_on.get(old_metric, ()):
             name = change.commitment(change.policy(resolved.policy.name), resolved.name)
             commitment_state = draft.commitment_state(name)
-            if name in commitments and commitment_state is not None and _is_on(commitment_state, old_row, watch):
+            if name in commitments and commitment_state is not None and _is_on(commitment_state, old_metric, watch):
                 commitment = CommitmentMachine(emitter, resolved, commitment_state, watch)
                 if signal in _ENDS:
                     commitment.on_end(signal, Reason.POLICY_CHANGED)
                 else:
                     commitment.on_move(signal)
-        for resolved_ladder in resolved_policy.ladders_on.get(old_row, ()):
+        for resolved_ladder in resolved_policy.ladders_on.get(old_metric, ()):
             name = change.ladder(change.policy(resolved_ladder.policy.name), resolved_ladder.name)
             escalation_state = draft.escalation_state(name)
-            if name in ladders and escalation_state is not None and _is_on(escalation_state, old_row, watch):
+            if name in ladders and escalation_state is not None and _is_on(escalation_state, old_metric, watch):
                 below = ticket.commitments.get(resolved_ladder.ladder.commitment)
                 escalation = EscalationMachine(emitter, resolved_ladder, escalation_state, watch, below)
                 escalation.on_signal(signal, Reason.POLICY_CHANGED)
         if signal in _ENDS:
             watch.take(signal, emitter.at)
-    _move(draft, rows, commitments, ladders)
+    _move(draft, metrics, commitments, ladders)
     if watch.cycle:
-        ticket.watches[row] = watch
+        ticket.watches[metric] = watch
 
 
-def _is_on(current: CommitmentState | EscalationState, row: str, watch: Stopwatch) -> bool:
-    return current.terms.metric == row and current.cycle == watch.cycle
+def _is_on(current: CommitmentState | EscalationState, metric: str, watch: Stopwatch) -> bool:
+    return current.terms.metric == metric and current.cycle == watch.cycle
 
 
-def _move(draft: Draft, rows: tuple[str, str], commitments: frozenset[str], ladders: frozenset[str]) -> None:
-    row, old_row = rows
+def _move(draft: Draft, metrics: tuple[str, str], commitments: frozenset[str], ladders: frozenset[str]) -> None:
+    metric, old_metric = metrics
     for name, current in list(draft.ticket.commitments.items()):
-        if current.terms.metric == old_row and name in commitments:
+        if current.terms.metric == old_metric and name in commitments:
             commitment_state = draft.commitment_state(name) or current
-            commitment_state.terms = commitment_state.terms.on_metric(row)
+            commitment_state.terms = commitment_state.terms.on_metric(metric)
     for name, current_escalation in list(draft.ticket.escalations.items()):
-        if current_escalation.terms.metric == old_row and name in ladders:
+        if current_escalation.terms.metric == old_metric and name in ladders:
             escalation_state = draft.escalation_state(name) or current_escalation
-            escalation_state.terms = escalation_state.terms.on_metric(row)
+            escalation_state.terms = escalation_state.terms.on_metric(metric)

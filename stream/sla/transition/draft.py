@@ -1,4 +1,4 @@
-"""A ticket while one step changes it: what is shared with the ticket before, and which plan is in force."""
+"""A ticket while one step changes it: what is shared with the ticket before, and which terms are in force."""
 
 from __future__ import annotations
 

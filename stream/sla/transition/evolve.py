@@ -4,10 +4,9 @@
 
 1. Let time pass up to the event: whatever became true before it comes first, whenever our timer runs.
 2. Put the event into the ticket's fields, derived ones included; keep of its changes only the real ones.
-3. Give every stopwatch that the event concerns its signals, by its row. What was promised up to this instant judges what ends
-   at it.
-4. Reconcile what is promised to the new fields with what the ticket has (``stream.sla.transition.reconcile``): on the
-   stopwatches that got signals, or on all of them if the fields select another plan.
+3. Give every stopwatch that the event concerns its signals, by its metric. The terms up to this instant judge what ends at it.
+4. Reconcile what is wanted for the new fields with what the ticket has (``stream.sla.transition.reconcile``): on the
+   stopwatches that got signals, or on all of them if the fields select other terms.
 
 ``Transition.time`` fires, in the order of their instants, all thresholds and deadlines that lie before the given instant. Not
 those at it: what is done on the deadline is done in time. After them, it starts the stopwatches whose date is that instant
@@ -85,8 +84,8 @@ class Transition:
     def __init__(
         self, timeline: Timeline, ticket: Ticket, now: int, past: Past | State | None = None, routine: bool = True
     ) -> None:
-        """``past``: asked when a deployment brings a row that was not kept before, or the state that knows; ``None``: nothing
-        is known. ``routine``: whether routine effects are made."""
+        """``past``: asked when a deployment brings a metric that was not kept before, or the state that knows; ``None``:
+        nothing is known. ``routine``: whether routine effects are made."""
         self.timeline = timeline
         self.ticket = ticket
         self._past = past  # a state, because each of its bound methods would be another object
@@ -192,7 +191,7 @@ class Transition:
         self._next_at = NEVER if deployment is None else deployment.at
 
     def _built(self, change: Change, at: int) -> dict[str, Stopwatch]:
-        """The stopwatches of the rows that were not kept before."""
+        """The stopwatches of the metrics that were not kept before."""
         if not change.built:
             return {}
         past = self._past
@@ -224,9 +223,9 @@ class Transition:
             self._reschedule()
 
     def _signal_watches(self, event: Event, type_: str, changed: list[str], *, asks_all: bool) -> list[str]:
-        """Give every stopwatch its signals; returns the rows of those that got any.
+        """Give every stopwatch its signals; returns the metrics of those that got any.
 
-        ``asks_all``: the ticket begins or is restored, so that every row is asked, whatever the event touches.
+        ``asks_all``: the ticket begins or is restored, so that every metric is asked, whatever the event touches.
         """
         ticket = self.ticket
         signalled: list[str] = []
@@ -272,13 +271,13 @@ class Transition:
         ticket = self.ticket
         fields = {name: value for name, value in ticket.fields.items() if name != "@begun"}
         started: list[str] = []
-        for row in starting(ticket, self.policies):
-            triggers, watch = self.policies.triggers[row], ticket.watches.get(row)
+        for metric in starting(ticket, self.policies):
+            triggers, watch = self.policies.triggers[metric], ticket.watches.get(metric)
             if date_of(triggers, watch, fields) == instant:
-                watch = ticket.watches[row] = Stopwatch() if watch is None else watch.copy()
+                watch = ticket.watches[metric] = Stopwatch() if watch is None else watch.copy()
                 for signal in triggers.signals(watch.phase, no_event(instant), fields):
-                    self._signal(row, watch, signal)
-                started.append(row)
+                    self._signal(metric, watch, signal)
+                started.append(metric)
         if started:
             reconcile(self.draft, self.emitter, started)
 
@@ -304,7 +303,7 @@ class Transition:
         for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
             escalation_state = draft.escalation_state(resolved_ladder.name)
             if escalation_state is None or escalation_state.terms.metric != metric:
-                continue  # of that name, but on another row: the version that began with it ends it
+                continue  # of that name, but on another metric: the version that began with it ends it
             if escalation_state.cycle == cycle == watch.cycle:
                 self._escalation(resolved_ladder, escalation_state, watch).on_signal(signal, reason)
         if ends:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def follower(files: str, *targets: str) -> DeploymentFollower:
-    """Of a log whose deployments promise these targets, an hour apart. ``files``: the target in the worker's files."""
+    """Of a log whose deployments have these targets, an hour apart. ``files``: the target in the worker's files."""
     log = Log()
     for number, target in enumerate(targets):
         append(log, number, START + number * HOUR, target)

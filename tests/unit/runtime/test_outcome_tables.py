@@ -7,7 +7,7 @@ from stream.sla.effects import KINDS, Kind
 
 DECIDES = {kind for kind, row in KINDS.items() if row.decides}
 NOT_COUNTED = {Kind.MEASURED, Kind.ELAPSED}
-"""They promise nothing. A new kind that decides needs a decision."""
+"""They are not about a target. A new kind that decides needs a decision."""
 
 
 def test_every_kind_that_decides_is_an_outcome_or_not_counted() -> None:

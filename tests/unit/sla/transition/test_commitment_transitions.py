@@ -161,7 +161,7 @@ def test_a_new_target_in_business_hours_counts_open_time_by_its_policy(
 
 
 def by_contract(gold: OnChange, tin: OnChange) -> PolicySet:
-    """Two policies that promise the same commitment, and swap its target each in its own way."""
+    """Two policies with the same commitment that swap its target each in its own way."""
     policies = tuple(
         Policy(
             name,

@@ -1,4 +1,4 @@
-"""The cases in which a wanted promise meets the current one, and what each of them makes of it."""
+"""The cases in which a wanted commitment or ladder meets the current one, and what each of them makes of it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AFTER_ANSWERS = Metric("after_answers", starts=ANSWER, restarts=ANSWER, stops=SO
 
 
 def policy(metric: Metric, *, ladder: bool = False, target: str = "4h", **more: Any) -> Policy:
-    """One promise of the name ``mine`` on a row: a commitment of four hours (p2: eight), or a ladder."""
+    """What is called ``mine`` on a metric: a commitment of four hours (p2: eight), or a ladder."""
     if ladder:
         level = Level("team", ("team",), Choice.fixed(used(target)))
         return Policy(
