@@ -134,7 +134,7 @@ class FieldState:
 
 
 def signals_when_asked(metric: Metric, phase: str, event: Event, fields: Fields) -> list[str]:
-    """The signals of the event to the metric's stopwatch, in order; ``[]`` for none. Rules 5 to 9 of ``tests.oracle.oracle``."""
+    """The signals of the event to its stopwatch, in order; ``[]`` for none. Rules 5 to 9 of ``tests.oracle.oracle``."""
 
     def is_(condition: Condition | None) -> bool:
         return holds(condition, event, fields)
