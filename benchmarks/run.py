@@ -4,7 +4,7 @@
 
 ``--wheel`` takes a wheel whose hot path is compiled (``make wheel``) and measures that, and with some scripts the source too.
 ``--quick`` takes small sizes, to see that everything runs, and leaves the page as it is; so does naming scripts. Between
-its two marks the page is written anew, around them it is written by hand. It takes about twenty minutes; nothing else should
+its two comments the page is written anew, around them it is written by hand. It takes about twenty minutes; nothing else should
 run meanwhile.
 """
 

@@ -46,7 +46,7 @@ class FaultInjector:
         await asyncio.sleep(max(0.0, time - self.simulation.loop.time()))
 
     async def until(self, true: Callable[[], bool], most: float, every: float = 0.05) -> None:
-        """Wait for it, but so many seconds at most. ``every``: how often to look."""
+        """Wait for it, but so many seconds at most. ``every``: how often it is checked."""
         ends = self.simulation.loop.time() + most
         while not true():
             if self.simulation.loop.time() > ends:

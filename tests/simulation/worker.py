@@ -58,7 +58,7 @@ class Simulation(NamedTuple):
     deployments: DeploymentLog
     pace: Pace
     busy: float
-    """How much of the time a worker is busy: the share of its looks at the clock before which some has passed."""
+    """How much of the time a worker is busy: the share of its readings of the clock before which some has passed."""
 
 
 class WorkerProcess:
