@@ -67,14 +67,14 @@ class Child:
             self.process = subprocess.Popen(
                 [sys.executable, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=SITE
             )
-        self._leash = ChildGuard(self.process)
+        self._guard = ChildGuard(self.process)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-        self._leash.release()
+        self._guard.release()
         self.process.wait()
 
     def check(self) -> None:

@@ -43,16 +43,16 @@ def _speed(_: click.Context, __: click.Parameter, text: str) -> float | None:
     return speed
 
 
-def _span(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
+def _interval(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        span = micros(text)
+        interval = micros(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
-    if not span:
+    if not interval:
         raise click.BadParameter("the interval must be longer than 0 s: use 1m, for example")
-    return span
+    return interval
 
 
 @click.command("publish")
@@ -62,7 +62,7 @@ def _span(_: click.Context, __: click.Parameter, text: str | None) -> int | None
     "--speed", callback=_speed, default="max", show_default=True, help="Seconds of event time per second, such as 60, or max."
 )
 @click.option(
-    "--tick-every", callback=_span, help="Publish a tick to every partition at this interval of event time, such as 1m."
+    "--tick-every", callback=_interval, help="Publish a tick to every partition at this interval of event time, such as 1m."
 )
 @click.option("--no-tick", is_flag=True, help="Do not publish the tick that marks the feed as complete up to its last event.")
 @click.option("--refuse", is_flag=True, help="Stop at an invalid line instead of publishing it unchanged.")

@@ -1,6 +1,6 @@
 """The differences that two sets of policies may have, and the problems of the step from one to the other.
 
-Facts without words: ``stream.deployments.words`` puts them into text. Instants and lengths are microseconds.
+Facts without text: ``stream.deployments.phrasing`` has the text of each. Instants and lengths are microseconds.
 """
 
 from __future__ import annotations

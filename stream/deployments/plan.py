@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from stream.deployments.facts import Change, Severity
-from stream.deployments.words import hours_words, part_words, place_words, problem_words, version_words
+from stream.deployments.phrasing import hours_words, part_words, place_words, problem_words, version_words
 from stream.sla.policy.condition_words import condition_words
 from stream.sla.policy.conditions import ALWAYS
 from stream.wire.counting import many

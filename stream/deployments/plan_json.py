@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stream.deployments.facts import Change, Part
-from stream.deployments.words import instant_words, problem_words, value_words, windows_words
+from stream.deployments.phrasing import instant_words, problem_words, value_words, windows_words
 from stream.sla.policy.condition_words import condition_words
 from stream.sla.policy.conditions import ALWAYS
 

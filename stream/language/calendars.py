@@ -184,7 +184,7 @@ def _read_exception(entry: object, report: Report) -> DateException | ReadingExc
         report((), "give either open or closed: true")
         return None
     if _has_time(entry.get("from")) or _has_time(entry.get("to")):
-        return _read_span(entry, note, report)
+        return _read_reading_exception(entry, note, report)
     first = read_date(entry.get("date", entry.get("from")), under(report, "date" if "date" in entry else "from"))
     last = first if "date" in entry else read_date(entry.get("to"), under(report, "to"))
     windows = read_windows(entry["open"], under(report, "open")) if "open" in entry else ()
@@ -196,7 +196,7 @@ def _read_exception(entry: object, report: Report) -> DateException | ReadingExc
     return DateException(first, last, windows, note)
 
 
-def _read_span(entry: Mapping[str, object], note: str, report: Report) -> ReadingException | None:
+def _read_reading_exception(entry: Mapping[str, object], note: str, report: Report) -> ReadingException | None:
     start = read_reading(entry.get("from"), under(report, "from"))
     end = read_reading(entry.get("to"), under(report, "to"))
     if entry.get("open", True) is not True:

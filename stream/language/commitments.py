@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from stream.documents.readers import part, part_or, read_name, read_word, read_yes_no, section, shown, under
 from stream.language.choices import read_choice
 from stream.language.conditions import read_clock_condition, read_ticket_condition
-from stream.language.metrics import PARTS, read_parts
+from stream.language.metrics import METRIC_KEYS, read_metric_keys
 from stream.language.renames import read_was
 from stream.language.thresholds import read_duration, read_share, read_target, read_warnings
 from stream.sla.calendar.duration import Clock
@@ -39,7 +39,7 @@ _KEYS: Final = (
     "pause_time",
     "page",
     "was",
-    *PARTS,
+    *METRIC_KEYS,
 )
 
 
@@ -87,7 +87,7 @@ def read_commitment(data: object, report: Report, scope: Scope) -> Commitment | 
 
 def _metric(entry: Mapping[str, object], report: Report, base: Metric) -> Metric | None:
     """The metric, or, where the commitment changes parts of it, one of its own."""
-    metric = read_parts({key: entry[key] for key in PARTS if key in entry}, report, base)
+    metric = read_metric_keys({key: entry[key] for key in METRIC_KEYS if key in entry}, report, base)
     return metric if metric is None or metric == base else replace(metric, name=metric_name(base_name(base.name), metric))
 
 

@@ -23,7 +23,7 @@ from stream.documents.readers import (
 )
 from stream.language.choices import read_choice
 from stream.language.conditions import read_clock_condition
-from stream.language.metrics import CLOCK_PARTS, read_parts
+from stream.language.metrics import STOPWATCH_KEYS, read_metric_keys
 from stream.language.renames import check_renames, read_was
 from stream.language.thresholds import read_after, read_at, read_target
 from stream.sla.policy.conditions import ALWAYS, Condition
@@ -47,7 +47,7 @@ _KEYS: Final = (
     "raise_again_after",
     "monitoring",
     "was",
-    *CLOCK_PARTS,
+    *STOPWATCH_KEYS,
 )
 _LEVEL_KEYS: Final = (
     "level",
@@ -89,16 +89,16 @@ def read_ladder(data: object, report: Report, policy: str, commitments: Collecti
 
 def _own_metric(entry: Mapping[str, object], report: Report, policy: str, name: str) -> Metric | None:
     """The ladder's own stopwatch; ``None`` for a ladder that stands on a commitment."""
-    parts = {key: entry[key] for key in CLOCK_PARTS if key in entry}
+    given = {key: entry[key] for key in STOPWATCH_KEYS if key in entry}
     if "on" in entry:
-        for key in parts:
+        for key in given:
             report((key,), "the ladder stands on a commitment (`on`), which determines when its stopwatch starts and stops")
         return None
-    if not parts:
+    if not given:
         report((), "must stand on something: `on: <commitment>`, or `starts` and `stops` of its own")
         return None
     # Whoever escalates wants the problem solved: a ticket that is opened again takes the ladder up where it stood.
-    metric = read_parts(parts, report, None, again=Again.CONTINUE)
+    metric = read_metric_keys(given, report, None, again=Again.CONTINUE)
     return replace(metric, name=metric_name(f"{policy}/{name}", metric)) if metric is not None else None
 
 

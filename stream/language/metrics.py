@@ -1,4 +1,4 @@
-"""Metrics as a policy file writes them: whole metrics, and the parts of one that a commitment replaces."""
+"""Metrics as a policy file writes them: whole metrics, and the keys of one that a commitment replaces."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from stream.sla.policy.conditions import ALWAYS, Condition, Not, momentary
 from stream.sla.policy.metric import BUILT_IN, Again, Metric, base_name, metric_name
 
 CONDITIONS: Final = ("starts", "stops", "pauses", "resumes", "restarts", "cancels", "reopens")
-CLOCK_PARTS: Final = (*CONDITIONS, "again", "starts_at")
+STOPWATCH_KEYS: Final = (*CONDITIONS, "again", "starts_at")
 """The keys a stopwatch is written with, that of a ladder too."""
-PARTS: Final = (*CLOCK_PARTS, "timer")
+METRIC_KEYS: Final = (*STOPWATCH_KEYS, "timer")
 """The keys a metric is written with."""
 
 if TYPE_CHECKING:
@@ -62,8 +62,10 @@ def read_metrics(written: Mapping[str, Written]) -> dict[str, Metric | None]:
     return metrics
 
 
-def read_parts(data: Mapping[str, object], report: Report, base: Metric | None, *, again: Again = Again.NEVER) -> Metric | None:
-    """The metric that the parts given in ``data`` make of ``base``, under the same name; a new one if there is no base."""
+def read_metric_keys(
+    data: Mapping[str, object], report: Report, base: Metric | None, *, again: Again = Again.NEVER
+) -> Metric | None:
+    """The metric that the keys given in ``data`` make of ``base``, under the same name; a new one if there is no base."""
     metric = base or replace(_NOTHING, again=again)
     failed = False
     given: dict[str, Condition] = {}
@@ -98,7 +100,7 @@ def read_parts(data: Mapping[str, object], report: Report, base: Metric | None, 
                 failed = True
     if failed:
         return None
-    # A part that never holds is a part the metric does not have, except for the two that every metric has.
+    # A condition that never holds is one the metric does not have, except for the two that every metric has.
     optional = {name: None if condition == NEVER else condition for name, condition in given.items()}
     metric = replace(
         metric,
@@ -167,11 +169,11 @@ def _read_metric(name: str, written: Written, base: _Base) -> Metric | None:
     report = written.report
     if read_name(name, report) is None:
         return None
-    data = section(written.data, report, (*PARTS, "like"))
+    data = section(written.data, report, (*METRIC_KEYS, "like"))
     if data is None:
         return None
     if "like" not in data:
-        metric = read_parts(data, report, None)
+        metric = read_metric_keys(data, report, None)
     else:
         like = data["like"]
         here = under(report, "like")
@@ -179,7 +181,7 @@ def _read_metric(name: str, written: Written, base: _Base) -> Metric | None:
             here((), f"must name a metric, not {shown(like)}")
             return None
         start = base(like, here)
-        metric = read_parts(data, report, start) if start is not None else None
+        metric = read_metric_keys(data, report, start) if start is not None else None
     if metric is None or metric == BUILT_IN.get(name):
         return metric
     return replace(metric, name=metric_name(name, metric))

@@ -48,11 +48,11 @@ def follows(place: Place, other: Place) -> bool:
     """Whether ``order(place) > order(other)``. Ids are compared only where nothing else decides: mostly ``seq`` does."""
     if place[0] != other[0]:
         return place[0] > other[0]
-    precedence, its = place[1], other[1]
-    if (precedence == _CREATION) is not (its == _CREATION):
-        return its == _CREATION
+    precedence, of_other = place[1], other[1]
+    if (precedence == _CREATION) is not (of_other == _CREATION):
+        return of_other == _CREATION
     if place[2] != other[2]:
         return place[2] > other[2]
-    if precedence != its:
-        return precedence > its
+    if precedence != of_other:
+        return precedence > of_other
     return order(place) > order(other)

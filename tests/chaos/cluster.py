@@ -58,7 +58,7 @@ class Worker:
         """For its next life: where it is to die."""
         self.process: subprocess.Popen[bytes] | None = None
         self._command: Final = [sys.executable, str(_HERE / "launcher.py"), str(clock_file), *command]
-        self._leash: ChildGuard | None = None
+        self._guard: ChildGuard | None = None
 
     @property
     def running(self) -> bool:
@@ -71,15 +71,15 @@ class Worker:
         self.failpoint, self.asked = "", False
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=_HERE.parents[1], env=environment)
-        self._leash = ChildGuard(self.process)
+        self._guard = ChildGuard(self.process)
 
     def ended(self) -> int | None:
         """Its exit status, once; ``None`` while it runs, or after the status was returned."""
         if self.process is None or (status := self.process.poll()) is None:
             return None
         self.process = None
-        if self._leash is not None:
-            self._leash.release()
+        if self._guard is not None:
+            self._guard.release()
         return status
 
     def send(self, number: signal.Signals | int) -> bool:

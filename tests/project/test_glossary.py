@@ -21,6 +21,7 @@ GLOSSARY = (ROOT / "docs/concepts/glossary.md").read_text("utf-8")
 RETIRED = {
     "absences": "suspensions",
     "absorb": "update fields",
+    "aim": "target",
     "bench": "worker context",
     "book": "open commitment counts",
     "breath": "yield",

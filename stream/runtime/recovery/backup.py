@@ -72,9 +72,9 @@ async def back_up(cluster: Cluster, output: BackupWriter, now: int, report: Call
         tps = [TopicPartition(topics.events, number) for number in range(partitions)]
         begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)  # 2
         known = await _partitions(cluster, consumer, partitions, output, report)  # 3
-        spans = {tp: (max(known[tp.partition].input or 0, begins[tp]), ends[tp]) for tp in tps if tp.partition in known}
+        unread = {tp: (max(known[tp.partition].input or 0, begins[tp]), ends[tp]) for tp in tps if tp.partition in known}
         events = 0
-        async for record in records_between(consumer, spans):  # 4
+        async for record in records_between(consumer, unread):  # 4
             output.add(Event(record.partition, record.key, record.value))
             events += 1
         report(f"{many(events, 'event')} not in the tickets yet")

@@ -116,6 +116,6 @@ async def rebuild(cluster: Cluster, planned: Rebuild, now: int) -> None:
 
 async def _oldest(consumer: Any, begins: dict[Any, int], ends: dict[Any, int]) -> int:
     """The arrival of the oldest of the partitions' first records, epoch microseconds; 0: none has a timestamp."""
-    spans = {tp: (begin, min(begin + 1, ends[tp])) for tp, begin in begins.items()}
-    found = [record.timestamp async for record in records_between(consumer, spans)]
+    firsts = {tp: (begin, min(begin + 1, ends[tp])) for tp, begin in begins.items()}
+    found = [record.timestamp async for record in records_between(consumer, firsts)]
     return min([timestamp * 1_000 for timestamp in found if timestamp not in (None, NO_TIMESTAMP)], default=0)

@@ -161,8 +161,8 @@ def _head_and_tail(ticket: Ticket, source: str) -> tuple[_Head, _Tail]:
     at: int | None = None
     last: _Last | None = None
     if ticket.last is not None:
-        at, precedence, seq, id_, its = ticket.last
-        last = (precedence, seq, id_, None if its == source else its)
+        at, precedence, seq, id_, event_source = ticket.last
+        last = (precedence, seq, id_, None if event_source == source else event_source)
     fields = ticket.fields
     head_part = (ticket.next, at, ticket.ended_by, ticket.started, pack_names(tuple(fields)), list(fields.values()), parts)
     whole_at = ticket.whole_at

@@ -158,10 +158,10 @@ def _commitment(ticket: Ticket, policies: PolicySet, policy: Policy, commitment:
     # b
     if watch is not None and RUNNING <= phase <= PAUSED:
         then = policies.resolved_policy(fields, policies.epoch(watch.began)).policy
-        its = None if then is None else next((one for one in then.commitments if one.name == commitment.name), None)
-        if then is None or its is None or then.name != policy.name:
+        former = None if then is None else next((one for one in then.commitments if one.name == commitment.name), None)
+        if then is None or former is None or then.name != policy.name:
             return _of(commitment, policy.name, NoDeadline.NOT_IN_FORCE, since=policy.since)
-        return _when(its, then.name, _failing(its.when, fields), fields)
+        return _when(former, then.name, _failing(former.when, fields), fields)
     # c
     failing = [part for part in _failing(commitment.when, fields) if STARTED not in fields_read(part)]
     if failing:

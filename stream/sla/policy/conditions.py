@@ -230,20 +230,20 @@ class _Either(Test):
 
 
 class _Several(Test):
-    def __init__(self, parts: list[Test], stop_at: bool) -> None:
-        self.parts: Final = parts
+    def __init__(self, tests: list[Test], stop_at: bool) -> None:
+        self.tests: Final = tests
         self.stop_at: Final = stop_at
 
     def holds(self, event: Event, fields: Fields) -> bool:
-        for part in self.parts:
-            if part.holds(event, fields) is self.stop_at:
+        for test in self.tests:
+            if test.holds(event, fields) is self.stop_at:
                 return self.stop_at
         return not self.stop_at
 
 
-def _joined(parts: list[Test], *, stop_at: bool) -> Test:
-    if len(parts) == 1:
-        return parts[0]
-    if len(parts) == 2:
-        return _Either(parts[0], parts[1]) if stop_at else _Both(parts[0], parts[1])
-    return _Several(parts, stop_at)
+def _joined(tests: list[Test], *, stop_at: bool) -> Test:
+    if len(tests) == 1:
+        return tests[0]
+    if len(tests) == 2:
+        return _Either(tests[0], tests[1]) if stop_at else _Both(tests[0], tests[1])
+    return _Several(tests, stop_at)

@@ -228,8 +228,8 @@ class CommitmentState:
         terms = self.terms
         self.terms = resolved.terms.on_metric(terms.metric).with_target(terms.counted, terms.target)
 
-    def counts_from(self, watch: Stopwatch) -> int:
-        """The instant from which the target counts: months and business days are counted from there."""
+    def target_start(self, watch: Stopwatch) -> int:
+        """The instant from which the target counts, months and business days too."""
         adjustment = self.adjustment
         return watch.began if adjustment is None or adjustment.rebased_at is None else adjustment.rebased_at
 
@@ -241,7 +241,7 @@ class CommitmentState:
         clock, target = self.terms.counted, None
         delay = not_before = 0
         if resolved.target is not None:
-            amount = resolved.target.resolve(resolved.calendar, self.counts_from(watch))
+            amount = resolved.target.resolve(resolved.calendar, self.target_start(watch))
             clock, target = resolved.on_calendar if amount.clock is _BUSINESS else ON_WALL, amount.micros
             if resolved.target.delay is not None:
                 target, delay, not_before = 0, amount.micros, amount.not_before
@@ -282,7 +282,7 @@ class CommitmentState:
             return True
         if resolved.target is None:
             return terms.target is not None
-        amount = resolved.target.resolve(resolved.calendar, self.counts_from(watch))
+        amount = resolved.target.resolve(resolved.calendar, self.target_start(watch))
         clock, adjusted = resolved.on_calendar if amount.clock is _BUSINESS else ON_WALL, self.adjusted
         if clock != terms.counted or (amount.clock is _BUSINESS and new.calendar != terms.calendar):
             return True

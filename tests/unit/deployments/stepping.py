@@ -6,8 +6,8 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from stream.deployments.difference import difference
+from stream.deployments.phrasing import place_words
 from stream.deployments.plan import plan_lines
-from stream.deployments.words import place_words
 from stream.language.policies import load
 from stream.sla.policy.condition_words import condition_words
 from stream.sla.policy.conditions import ALWAYS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stream.deployments.facts import Code, Place, Problem, Severity
-from stream.deployments.words import problem_words
+from stream.deployments.phrasing import problem_words
 from tests.unit.deployments.stepping import OFFICE, Stepping, file, policy
 
 LADDER = "[{ladder: up, kind: hierarchical, on: resolution, levels: [{level: lead, notify: lead, at: 50%}]}]"

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from stream.documents.document import Where
-from stream.language.metrics import Written, read_metrics, read_parts
+from stream.language.metrics import Written, read_metric_keys, read_metrics
 from stream.sla.policy.conditions import ALWAYS, All, EventIs, FieldIn, Not
 from stream.sla.policy.metric import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Metric
 
@@ -21,7 +21,7 @@ def metrics_of(**data: Any) -> Any:
 
 def parts(data: Any, base: Metric | None = None, **options: Any) -> Any:
     problems = []
-    metric = read_parts(data, lambda where, message: problems.append((where, message)), base, **options)
+    metric = read_metric_keys(data, lambda where, message: problems.append((where, message)), base, **options)
     assert (metric is None) == bool(problems)
     return problems or metric
 

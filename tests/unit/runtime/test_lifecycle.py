@@ -43,11 +43,11 @@ class _Worker:
         nothing_open: Any = SimpleNamespace(open=0)
         index: Any = TicketIndex(TimerQueue(), Expirations(), nothing_open, TicketLists())
         settings = load({"policies": "batoi"}, {})
-        workings = SimpleNamespace(events_done=lambda *_: None)
+        worker_metrics = SimpleNamespace(events_done=lambda *_: None)
         context: Any = SimpleNamespace(
             wall=lambda: 0,
             engine=Engine(PolicySet((), {})),
-            metrics=SimpleNamespace(worker=workings, woke=lambda _: None),
+            metrics=SimpleNamespace(worker=worker_metrics, woke=lambda _: None),
             passing=time.monotonic,
             abort=lambda _doing, error: self.ends.append(error),
         )
@@ -66,7 +66,7 @@ class _Worker:
     def _finished(self, end: int, *, live: bool) -> None:
         self.finished.append((end, live))
 
-    async def cycle(self, _context: object, shard: Shard, batch: Batch) -> bool:
+    async def process_and_commit(self, _context: object, shard: Shard, batch: Batch) -> bool:
         self.under_way.set()
         await self.finish.wait()
         shard.finished(batch.end)
@@ -85,7 +85,7 @@ class _Worker:
 
     async def until(self, true: Callable[[], bool]) -> None:
         async with asyncio.timeout(60):
-            while not true():  # noqa: ASYNC110  the task has nobody to tell
+            while not true():  # noqa: ASYNC110  the task sets no event
                 await asyncio.sleep(0)
 
 
@@ -109,7 +109,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[_Worker], Awaita
     def in_a_loop(way: Callable[[_Worker], Awaitable[None]]) -> None:
         async def whole() -> None:
             worker = _Worker()
-            monkeypatch.setattr(tasks, "process_and_commit", worker.cycle)
+            monkeypatch.setattr(tasks, "process_and_commit", worker.process_and_commit)
             await way(worker)
             worker.task._task.cancel()
 
@@ -246,12 +246,12 @@ def test_a_bug_within_a_unit_of_work_ends_the_process(run: Any, monkeypatch: pyt
     ends: list[BaseException] = []
 
     async def way(worker: _Worker) -> None:
-        async def cycle(_context: object, shard: Shard, _batch: Batch) -> bool:
+        async def process_and_commit(_context: object, shard: Shard, _batch: Batch) -> bool:
             await asyncio.sleep(0)
             shard.life.enter(State.CREATED)
             return True
 
-        monkeypatch.setattr(tasks, "process_and_commit", cycle)
+        monkeypatch.setattr(tasks, "process_and_commit", process_and_commit)
         worker.task.release(10)
         worker.offer(5)
         await worker.until(lambda: bool(worker.ends))

@@ -37,12 +37,12 @@ RUNNING = OpenCommitment("first_response", "gold", "p1", "", "", "running", None
 
 def test_every_series_that_the_policies_name_starts_at_zero(metrics: Metrics, value: Value) -> None:
     for priority in ("p1", "p2"):
-        whom = P1 | {"priority": priority}
-        assert value("sla_commitments_started_total", **whom) == 0
-        assert {value("sla_commitments_total", **whom, outcome=o) for o in ("met", "breached", "cancelled")} == {0}
-        assert {value("sla_open_commitments", **whom, state=s) for s in ("running", "paused", "breached")} == {0}
-        assert {value("sla_retractions_total", **whom, kind=k) for k in KINDS} == {0}
-        assert value("sla_commitments_reopened_total", **whom) == 0
+        labels = P1 | {"priority": priority}
+        assert value("sla_commitments_started_total", **labels) == 0
+        assert {value("sla_commitments_total", **labels, outcome=o) for o in ("met", "breached", "cancelled")} == {0}
+        assert {value("sla_open_commitments", **labels, state=s) for s in ("running", "paused", "breached")} == {0}
+        assert {value("sla_retractions_total", **labels, kind=k) for k in KINDS} == {0}
+        assert value("sla_commitments_reopened_total", **labels) == 0
     assert value("sla_warnings_total", policy="gold", commitment="first_response", stage="50%") == 0
     for through in ("event", "deployment"):
         assert value("sla_late_breaches_total", policy="gold", commitment="first_response", through=through) == 0
@@ -188,10 +188,10 @@ def test_a_reopening_is_counted_where_it_undoes_a_verdict_and_other_resumptions_
 
 def _met_once(value: Value, commitment: str) -> float:
     """Met commitments as the recording rules compute them."""
-    whom = {"policy": "gold", "commitment": commitment, "priority": "p1", "team": ""}
-    met = value("sla_commitments_total", **whom, outcome="met") or 0
-    taken_back = {kind: value("sla_retractions_total", **whom, kind=kind) or 0 for kind in KINDS}
-    reopened = value("sla_commitments_reopened_total", **whom) or 0
+    labels = {"policy": "gold", "commitment": commitment, "priority": "p1", "team": ""}
+    met = value("sla_commitments_total", **labels, outcome="met") or 0
+    taken_back = {kind: value("sla_retractions_total", **labels, kind=kind) or 0 for kind in KINDS}
+    reopened = value("sla_commitments_reopened_total", **labels) or 0
     return met - taken_back["met"] - reopened + taken_back["reopening"]
 
 
@@ -242,10 +242,10 @@ def test_a_provisional_breach_is_counted_as_such_and_once_more_when_it_is_confir
     metrics.effects([provisional], clock_is_wall=True)
 
     def counts() -> tuple[float | None, ...]:
-        whom = {"policy": "gold", "commitment": "first_response"}
+        labels = {"policy": "gold", "commitment": "first_response"}
         return (
             value("sla_commitments_total", **P1, outcome="breached"),
-            value("sla_provisional_breaches_total", **whom),
+            value("sla_provisional_breaches_total", **labels),
             value("sla_retractions_total", **P1, kind="breach"),
             value("sla_breach_detection_delay_seconds_count"),
         )

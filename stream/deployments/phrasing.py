@@ -1,4 +1,4 @@
-"""The words for differences and problems: the only place where facts become text."""
+"""The text of differences and problems: the only place where facts become text."""
 
 from __future__ import annotations
 
