@@ -11,7 +11,8 @@ Rules:
    yet, so it is not late.
 5. A ticket keeps at most ``MOST_UNCONFIRMED`` of them. What follows is emitted as a fact.
 6. What leaves the kept history of a ticket is confirmed before, because it could not be restated afterwards. What leaves it in
-   the step that finds it is emitted as a fact.
+   the step that finds it is emitted as a fact. So is all that is unconfirmed of a ticket confirmed before it is erased or
+   forgotten.
 
 Whether an effect is provisional is not a part of its id, as for a doubt (``stream.sla.doubt``).
 """

@@ -156,8 +156,8 @@ class DeploymentRules:
         names = Names(policies)
         new_metrics = metrics_of(policies)
         goes_on = continued(earlier, policies, names)
-        waiting = self._waiting(earlier, names, fields)
         renamed = self._renamed_commitments(policies, names, fields), self._renamed_ladders(policies, names, fields)
+        waiting = self._waiting(earlier, names, renamed, fields)
         for metric_name, old_metric_name in goes_on.items():
             self._go_on(policies, renamed, (metric_name, old_metric_name), new_metrics[metric_name], fields)
         self._rename(policies, names, renamed, fields)
@@ -308,7 +308,7 @@ class DeploymentRules:
         if commitment_rules.is_past(one):
             commitment_rules.breach(one)
 
-    def _waiting(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, dict[str, bool]]:
+    def _waiting(self, earlier: Sequence[Policy], names: Names, renamed: Renamed, fields: Fields) -> dict[str, dict[str, bool]]:
         """By the present names of ladders and levels, what ``EscalationRules.waiting`` has by the set before."""
         found = {}
         for name, escalation_state in self.escalation_rules.escalations.items():
@@ -318,7 +318,9 @@ class DeploymentRules:
                 policy = names.policy(resolved_ladder.policy)
                 ladder = names.ladder(policy, name)
                 levels = self.escalation_rules.waiting(name, resolved_ladder)
-                found[ladder] = {names.levels.get((policy, ladder, level), level): opens for level, opens in levels.items()}
+                found[renamed[1].get(name, name)] = {
+                    names.levels.get((policy, ladder, level), level): opens for level, opens in levels.items()
+                }
         return found
 
     def _apply_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, dict[str, bool]]) -> None:

@@ -15,6 +15,7 @@ from stream.runtime.kafka.topics import Topics
 from stream.runtime.partition import time_slices
 from stream.runtime.settings import ClockMode, Settings
 from stream.runtime.settings_sources import load
+from stream.sla.codec import codec
 from stream.sla.effects import Kind
 from stream.wire.effect import decode_effect
 from tests.chaos.pace import MINUTE, Pace
@@ -188,6 +189,7 @@ class _Run:
         # A partition wakes its tickets in the order of their instants: when this breach is published, all before it are.
         await self._until(self._canaries_died, "the last breaches are published")
         await self._until(self._swept, "every partition is swept after the last deployment")
+        await self._until(self._settled, "all tickets have settled")
         ticking.cancel()
         if reporting is not None:
             self._feed.recover()
@@ -239,6 +241,11 @@ class _Run:
         tasks = [task for worker in self.cluster.running for task in worker.tasks.values()]
         number = self.simulation.deployments.last.number
         return {task.shard.number for task in tasks if task.shard.swept == number} == set(range(PARTITIONS))
+
+    def _settled(self) -> bool:
+        shards = [task.shard for worker in self.cluster.running for task in worker.tasks.values()]
+        settling = [stored for shard in shards for _, stored in shard.tickets.items() if codec.decode(stored).settling]
+        return {shard.number for shard in shards} == set(range(PARTITIONS)) and not settling
 
     def _confirmed(self) -> bool:
         shards = [task.shard for worker in self.cluster.running for task in worker.tasks.values()]

@@ -23,6 +23,7 @@ from stream.runtime.recovery.store import SCHEME, Store
 from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.takeover import Assignment, Restored, close, take_over
 from stream.sla.engine import Engine
+from stream.sla.settling import Lateness
 from tests.simulation.clients import SimulatedClients
 from tests.simulation.consumer import Consumer, Membership
 from tests.simulation.deployments import Follower
@@ -88,7 +89,8 @@ class WorkerProcess:
         self._producer: Final = PlainProducer(brokers)
         self._clients: Final = SimulatedClients(brokers, 20)
         self._detector: Final = SuspensionDetector(settings.session_timeout / 1e6 / 2, loop.time)
-        engine = Engine(simulation.deployments.deployments, history=settings.history)
+        lateness = Lateness(settings.late_after, settings.settling)
+        engine = Engine(simulation.deployments.deployments, history=settings.history, lateness=lateness)
         metrics = Metrics(engine.policies)
         self.deployments: Final = Follower(simulation.deployments, engine, metrics, self.tasks)
         consumer: Any = self._consumer

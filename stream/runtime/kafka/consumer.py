@@ -3,7 +3,7 @@
 The agent gets one event for each fetched batch of a partition. The value of the event is a ``Batch``. A message that is only
 acknowledged is not committed; ``Consumer.finish`` determines the offset. During the restoration of a partition, the changelog
 records of a fetch go to the store at once. ``docs/internals/adr/0001-consumer.md`` has the reasons, and
-``tests/unit/runtime/test_transport.py`` tests the internals of Faust and aiokafka on which this relies.
+``tests/unit/runtime/kafka/test_transport.py`` tests the internals of Faust and aiokafka on which this relies.
 
 Longer than 250 lines because it overrides one class of Faust.
 """

@@ -20,7 +20,7 @@ like a control batch, so with ``read_committed`` aiokafka would not find the end
 what the same producer commits after it in the same fetch.
 
 Only topics that were passed to ``account_for`` have 3 to 5; the limit of 1 holds for everything that this process reads.
-``tests/unit/runtime/test_input_records.py`` tests the internals of aiokafka on which this relies.
+``tests/unit/runtime/kafka/test_input_records.py`` tests the internals of aiokafka on which this relies.
 
 Longer than 250 lines because all that takes the place of classes and functions of aiokafka stands here.
 """

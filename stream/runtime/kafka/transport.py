@@ -1,8 +1,8 @@
 """Faust's Kafka transport with our consumer (``consumer.py``) and a producer that waits until records are durable.
 
 The producer is idempotent and waits for all replicas. It writes records in whole batches and awaits them.
-``docs/internals/adr`` has the reasons. ``tests/unit/runtime/test_transport.py`` tests the internals of Faust and aiokafka on
-which this relies.
+``docs/internals/adr`` has the reasons. ``tests/unit/runtime/kafka/test_transport.py`` tests the internals of Faust and aiokafka
+on which this relies.
 """
 
 from __future__ import annotations

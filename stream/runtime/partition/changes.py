@@ -210,6 +210,7 @@ class Changes:
         shard.lists.put(key, 0)
         shard.past_on_arrival.pop(key, None)
         shard.feeds.forget(key)
+        shard.expirations.set(key, None)  # a change in this unit may have set it again
         self.forgotten[key] = None
 
     def shown_by_arrival(self, key: bytes, step: Step, before: int, arrived: int) -> None:

@@ -14,7 +14,8 @@ from stream.runtime.partition.engines import Engines
 from stream.runtime.partition.intake import Intake
 from stream.runtime.partition.time_slices import Stop, TimeSlices
 from stream.runtime.settings import ClockMode
-from stream.sla.effects import feed_cause
+from stream.sla.effects import TIMER, feed_cause
+from stream.sla.policy.timeline import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.sla.engine import Engine
+    from stream.sla.ticket.state import State
 
 _DONE: Final = Stop.DONE
 
@@ -185,6 +187,9 @@ class UnitOfWork:
         expirations = self._shard.expirations
         while (key := expirations.take(until)) is not None:
             self._slices.idle = False
+            state = self.changes.state(key)
+            if state is not None and state.unconfirmed:  # nothing would confirm it afterwards
+                self._confirm_ticket(key, state, NEVER, TIMER)
             self.changes.expire(key)
             if (stop := self._slices.stop(self.changes)) is not None:
                 return stop
@@ -199,10 +204,14 @@ class UnitOfWork:
             if state is None:
                 raise RuntimeError(f"a ticket that is not in the table waits for a feed: {key!r}")
             self._slices.idle = False
-            now = self._shard.watermark if self._clock_is_feed else self._clock
-            step = self.engines.of(key, state).confirm(state, now, feeds.complete(state), feed_cause(source))
-            self.changes.keep_woken(key, state, step)
-            self.changes.unmeasured.update([effect.id for effect in step.effects])
+            self._confirm_ticket(key, state, feeds.complete(state), feed_cause(source))
             if (stop := self._slices.stop(self.changes)) is not None:
                 return stop
         return _DONE
+
+    def _confirm_ticket(self, key: bytes, state: State, until: int, cause: str) -> None:
+        """As ``Engine.confirm``."""
+        now = self._shard.watermark if self._clock_is_feed else self._clock
+        step = self.engines.of(key, state).confirm(state, now, until, cause)
+        self.changes.keep_woken(key, state, step)
+        self.changes.unmeasured.update([effect.id for effect in step.effects])

@@ -10,10 +10,15 @@ A partition that is taken over without its tickets emits nothing for them, and i
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from faust import tables
 from faust.tables import recovery
 
 from stream.runtime.kafka.consumer import FAUST_LOG
+
+if TYPE_CHECKING:
+    from faust.types import TP
 
 
 class Recovery(recovery.Recovery):  # type: ignore[misc]  # Faust ships no types that mypy could follow
@@ -30,18 +35,24 @@ class Recovery(recovery.Recovery):  # type: ignore[misc]  # Faust ships no types
             raise recovery.ServiceStopped
         if generation_id != self.app.consumer_generation_id:
             raise recovery.RebalanceAgain
-        if await self._is_incomplete():
+        if self._is_incomplete():
             self.signal_recovery_start.set()
             raise recovery.RebalanceAgain
         await super().on_recovery_completed(generation_id)
 
-    async def _is_incomplete(self) -> bool:
-        """Whether the changelog has records that are not restored. Raises ``aiokafka.errors.KafkaError``."""
-        if not self.active_tps:
-            return False
-        ends = await self.app.consumer.highwaters(*self.active_tps)
-        restored = {tp: 0 if (last := self.active_offsets.get(tp)) is None else last + 1 for tp in ends}
-        return any(ends[tp] > restored[tp] for tp in ends)
+    async def _build_highwaters(self, consumer: Any, tps: set[TP], destination: Any, title: str) -> None:
+        destination.clear()  # Without an answer in time, the ends of the recovery before would count.
+        await super()._build_highwaters(consumer, tps, destination, title)
+
+    def _is_incomplete(self) -> bool:
+        """Whether records are not restored that the changelog had when this recovery began.
+
+        It does not ask again where the changelog ends: a worker that was replaced and has not noticed may append to it until
+        the take-over fences it. Those records count for nothing (``stream.runtime.recovery.changelog``).
+        """
+        ends = self.active_highwaters
+        restored = {tp: offset for tp, offset in self.active_offsets.items() if offset is not None}
+        return any(tp not in ends or ends[tp] > restored.get(tp, -1) for tp in self.active_tps)
 
 
 class TableManager(tables.TableManager):  # type: ignore[misc]

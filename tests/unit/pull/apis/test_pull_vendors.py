@@ -16,8 +16,8 @@ from stream.pull.apis import api
 from stream.pull.apis.jira import jql_minute
 from stream.pull.errors import ForbiddenError, RefusedError
 from tests.feeds.vendors import expected
+from tests.unit.pull.apis.vendor_apis import FakeChatwoot, FakeFreshdesk, FakeJira, FakeZammad, FakeZendesk
 from tests.unit.pull.fake_api import FakeApi, Sleeps, Trouble, read_all, served
-from tests.unit.pull.vendor_apis import FakeChatwoot, FakeFreshdesk, FakeJira, FakeZammad, FakeZendesk
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,7 +37,16 @@ class Group:
         recovery.active_offsets.update(dict.fromkeys(_TPS, 7))
 
     async def highwaters(self, *tps: TP) -> dict[TP, int]:
+        if not self.ends:
+            raise TimeoutError
         return {tp: self.ends[tp] for tp in tps}
+
+    def ask(self) -> None:
+        """Ask where the changelog ends, as each recovery does when it begins."""
+        recovery = self.recovery
+        ask = recovery._build_highwaters(recovery.app.consumer, recovery.active_tps, recovery.active_highwaters, "active")
+        with suppress(TimeoutError):
+            asyncio.run(ask)
 
     def complete(self, generation: int) -> None:
         asyncio.run(self.recovery.on_recovery_completed(generation))
@@ -50,6 +60,7 @@ def group(monkeypatch: pytest.MonkeyPatch) -> Iterator[Group]:
     app = wire(load({"policies": "batoi"}, {}), Metrics(policies), Engine(policies))
     group = Group(app.tables.recovery)
     monkeypatch.setattr(app.consumer, "highwaters", group.highwaters)
+    group.ask()
 
     async def on_recovery_completed(self: Any, generation_id: int = 0) -> None:
         group.completed.append(generation_id)
@@ -94,9 +105,30 @@ def test_a_recovery_begins_again_where_the_changelog_has_more_records(group: Gro
     assert group.recovery.signal_recovery_start.is_set()
 
 
+def test_a_recovery_begins_again_if_the_broker_has_not_reported_where_the_changelog_ends(group: Group) -> None:
+    group.ends.clear()
+    group.ask()
+
+    with pytest.raises(faust_recovery.RebalanceAgain):
+        group.complete(5)
+
+    assert group.completed == []
+    assert group.recovery.signal_recovery_start.is_set()
+
+
+def test_a_recovery_completes_while_a_worker_that_was_replaced_appends_to_the_changelog(group: Group) -> None:
+    group.ends[_TPS[1]] += 1
+
+    group.complete(5)
+
+    assert group.completed == [5]
+    assert not group.recovery.signal_recovery_start.is_set()
+
+
 @pytest.mark.parametrize("offset", [-1, None])
 def test_a_recovery_of_an_empty_changelog_completes(group: Group, offset: int | None) -> None:
     group.ends[_TPS[1]] = 0
+    group.ask()
     group.recovery.active_offsets[_TPS[1]] = offset
 
     group.complete(5)

@@ -23,8 +23,8 @@ from stream.runtime.kafka.positions import NO_TIMESTAMP, Batch, Marker
 from stream.sla.engine import Engine
 from stream.wire.decode import RejectReason
 from stream.wire.effect import decode_rejected, encode_event
-from tests.unit.runtime.test_input_records import CODECS, batch, fetched, parts, taken
-from tests.unit.runtime.test_wakeups import START, _created, _Partition
+from tests.unit.runtime.kafka.test_input_records import CODECS, batch, fetched, parts, taken
+from tests.unit.runtime.partition.test_wakeups import START, _created, _Partition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from stream.runtime.recovery.output_recovery import _note
 from stream.sla.effects import Kind
 from stream.sla.events import Event
 from stream.wire.effect import decode_effect, encode_event
-from tests.unit.runtime.test_wakeups import HOUR, START, _answered, _created, _Partition
+from tests.unit.runtime.partition.test_wakeups import HOUR, START, _answered, _created, _Partition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

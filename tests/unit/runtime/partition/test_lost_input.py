@@ -14,7 +14,7 @@ from stream.runtime.recovery.checkpoint import MOST_GAPS, Checkpoint, Gap, with_
 from stream.sla.effects import ProvisionalReason
 from stream.wire.decode import Rejected, RejectReason
 from stream.wire.effect import decode_rejected, encode_event
-from tests.unit.runtime.test_wakeups import START, _created, _Partition
+from tests.unit.runtime.partition.test_wakeups import START, _created, _Partition
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -15,17 +15,17 @@ from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.moves import checkpoints
 from stream.sla.codec import codec
+from stream.sla.events import Event
 from stream.sla.feed_health import LIMIT, Feed
 from stream.sla.feed_state import FeedState
 from stream.wire.effect import encode_event, encode_tick
-from tests.unit.runtime.test_wakeups import START, _created, _Partition
+from tests.unit.runtime.partition.test_wakeups import START, _created, _Partition
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from pathlib import Path
 
     from stream.sla.effects import Effect
-    from stream.sla.events import Event
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -202,6 +202,31 @@ def test_a_ticket_that_is_forgotten_waits_no_more(tmp_path: Path) -> None:
         fed.take(tick(3 * HOUR, COMPLETE, "billing"))
         assert (fed.partition.forgotten, len(fed.partition.shard.feeds)) == ([b"d/1"], 0)
         fed.take(tick(3 * HOUR))
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("end", "hours", "forgotten"),
+    [
+        (Event(START + 2 * HOUR, "end", "ticket.changed", "desk", fields={"status": "closed"}), 31 * 24, [b"d/1"]),
+        (Event(START + 2 * HOUR, "end", "ticket.deleted", "desk"), 8 * 24, []),
+    ],
+)
+def test_what_is_unconfirmed_of_a_ticket_is_confirmed_before_nothing_is_known_of_it(
+    tmp_path: Path, end: Event, hours: int, forgotten: list[bytes]
+) -> None:
+    async def story() -> None:
+        fed = live(tmp_path).take(_created("d/1", START), tick(0, LAGGING)).passes(START + 2 * HOUR)
+        fed.take(("d/1", end))
+        before = len(fed.effects)
+        fed.passes(START + hours * HOUR).take(tick(hours * HOUR, COMPLETE, "billing"))
+        assert sorted(fed.lines()[-4:]) == sorted(CONFIRMED)
+        assert {effect.cause for effect in fed.effects[before:] if effect.retracts} == {"timer"}
+        assert (fed.partition.forgotten, len(fed.partition.shard.feeds)) == (forgotten, 0)
+        assert len(fed.partition.shard.expirations) == len([*fed.partition.shard.tickets])
+        known = len(fed.effects)
+        assert len(fed.take(tick(hours * HOUR)).effects) == known
 
     run(story())
 

@@ -81,6 +81,7 @@ _OVERRIDDEN = [
     (Store, "on_rebalance"),
     (Assignor, "_perform_assignment"),
     (Recovery, "on_recovery_completed"),
+    (Recovery, "_build_highwaters"),
     (App, "_on_agent_error"),
     (App, "_on_partitions_revoked"),
     (App, "on_rebalance_end"),
