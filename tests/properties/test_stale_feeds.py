@@ -13,7 +13,7 @@ from stream.sla.unconfirmed import StaleFeed, stem_of
 from tests.examples import examples
 from tests.properties.consumer import Consumer
 from tests.properties.strategies import START
-from tests.properties.test_old_events import HORIZON, LATENESS, in_order, standing
+from tests.properties.test_old_events import HORIZON, LATENESS, in_order, not_retracted
 from tests.unit.sla.given import HOUR, MINUTE, after, commitment, created, ladder, policy_set, share
 
 if TYPE_CHECKING:
@@ -119,4 +119,4 @@ def test_what_was_provisional_ends_as_a_fact_or_is_taken_back_as_provisional() -
 
         assert not any(effect.provisional for effect in feed.consumer.emitted.values())
         if not erased and history == 200:
-            assert standing(feed.consumer) == in_order(POLICIES, events)
+            assert not_retracted(feed.consumer) == in_order(POLICIES, events)

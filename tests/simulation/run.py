@@ -97,13 +97,13 @@ def workload(random: Random, clock: ClockMode, of_erasures: Random) -> Workload:
 def simulate(seed: int) -> Outcome:
     """The run of this seed, judged."""
     of_deployments = Random(f"deployments of {seed}")
-    of_units = Random(f"turns of {seed}")
-    turns: dict[str, Any] = {
-        "MOST_WOKEN": of_units.choice([1, 1, 2, 2_000]),  # the sweep of a few tickets, too, takes several turns
-        "SLICE_SECONDS": of_units.choice([0.0, 0.01, 0.01]),  # and a turn, several slices
-        "MOST_OUTPUTS": of_units.choice([1, 4_000, 4_000]),  # and a batch, a turn an effect
+    of_units = Random(f"turns of {seed}")  # another text would give other runs to all seeds
+    limits: dict[str, Any] = {
+        "MOST_WOKEN": of_units.choice([1, 1, 2, 2_000]),  # the sweep of a few tickets, too, takes several units of work
+        "SLICE_SECONDS": of_units.choice([0.0, 0.01, 0.01]),  # and a unit, several slices
+        "MOST_OUTPUTS": of_units.choice([1, 4_000, 4_000]),  # and a batch, a unit an effect
     }
-    with patch.multiple(time_slices, **turns), patch.object(log_of_deployments, "decode_snapshot", decoded):
+    with patch.multiple(time_slices, **limits), patch.object(log_of_deployments, "decode_snapshot", decoded):
         return _simulate(seed, of_deployments)
 
 
@@ -170,12 +170,12 @@ class _Run:
         loop = self.simulation.loop
         watching = loop.spawn(loop.environment, self._watch())
         publishing = loop.spawn(loop.environment, self._helpdesk.follow(self._workload.feed))
-        standing = loop.spawn(loop.environment, self._feed.stand()) if self._watched else None
+        reporting = loop.spawn(loop.environment, self._feed.report()) if self._watched else None
         injector = FaultInjector(self._random, self.cluster, self._helpdesk, self.injected)
         ends = self._workload.minutes * MINUTE / SPEED / 1e6
         deploying = loop.spawn(loop.environment, self._deployer.work(injector, ends))
         await asyncio.gather(
-            *(loop.spawn(loop.environment, self._haunt(injector, ends)) for _ in range(self._random.choice([1, 2, 3])))
+            *(loop.spawn(loop.environment, self._inject(injector, ends)) for _ in range(self._random.choice([1, 2, 3])))
         )
         await deploying
         await publishing
@@ -191,10 +191,10 @@ class _Run:
         await self._until(self._swept, "every partition is swept after the last deployment")
         await self._until(self._settled, "all tickets have settled")
         ticking.cancel()
-        if standing is not None:
+        if reporting is not None:
             self._feed.recover()
             await self._until(self._confirmed, "everything provisional is confirmed")
-            standing.cancel()
+            reporting.cancel()
         await self._until(self._processed, "all input is committed")
         self.cluster.check_memory()
         for machine in self.cluster.machines:
@@ -206,10 +206,10 @@ class _Run:
     async def _watch(self) -> None:
         """The coordinator of the group notices who is silent."""
         while True:
-            self.simulation.group.look(self.simulation.loop.time())
+            self.simulation.group.check_members(self.simulation.loop.time())
             await asyncio.sleep(0.25)
 
-    async def _haunt(self, injector: FaultInjector, ends: float) -> None:
+    async def _inject(self, injector: FaultInjector, ends: float) -> None:
         while self.simulation.loop.time() < ends:
             await self._random.choice(self._kinds)(injector)
             await injector.wait(1.5)
@@ -221,8 +221,8 @@ class _Run:
             machine.start()
         for worker in self.cluster.running:
             worker.link.cut = False
-            worker.process.spare()
-            worker.deployments.doom = None
+            worker.process.clear_failpoints()
+            worker.deployments.sweep_failpoint = None
             self.simulation.loop.go_on(worker.process)
             worker.deployments.read(self.simulation.deployments.end)
 
