@@ -120,11 +120,6 @@ _RETIRED: Final = re.compile(
 )
 
 
-def _aside(file: str) -> bool:
-    """Whether a file has words of its own: a simulated broker marks where a transaction ends."""
-    return file.startswith("tests/simulation")
-
-
 @cache
 def words() -> dict[str, set[tuple[str, str]]]:
     """Each word of a name to the files and names that have it: of the code, its tests and its benchmarks.
@@ -172,7 +167,7 @@ def test_a_name_of_the_glossary_exists_in_the_code(name: str) -> None:
 
 @pytest.mark.parametrize("word", RETIRED)
 def test_no_name_has_a_word_that_another_term_replaced(word: str) -> None:
-    found = {use for form, uses in words().items() if re.fullmatch(word + SUFFIXES, form) for use in uses if not _aside(use[0])}
+    found = {use for form, uses in words().items() if re.fullmatch(word + SUFFIXES, form) for use in uses}
 
     assert found == set(), f"the term is: {RETIRED[word]}"
 

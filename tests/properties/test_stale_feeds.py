@@ -39,10 +39,10 @@ class Feed:
 
     def pass_time(self, until: int) -> None:
         while (due := self.consumer.wake_at) is not None and due <= until:
-            self._mark_stale(due)
+            self._update_stale(due)
             self.consumer.wake(due)
             self.check()
-        self._mark_stale(until)
+        self._update_stale(until)
 
     def arrive(self, event: Event, arrived: int) -> None:
         self.pass_time(arrived)
@@ -53,7 +53,7 @@ class Feed:
         """The feed is complete up to ``at``."""
         self.pass_time(now)
         self.complete = max(self.complete, at)
-        self._mark_stale(now)
+        self._update_stale(now)
         state = self.state()
         if state is not None and any(instant <= self.complete for instant, _ in state.unconfirmed.values()):
             self.consumer.confirm(now, self.complete, feed_cause(SOURCE))
@@ -62,7 +62,7 @@ class Feed:
     def state(self) -> State | None:
         return None if self.consumer.state is None else codec.decode(self.consumer.state)
 
-    def _mark_stale(self, now: int) -> None:
+    def _update_stale(self, now: int) -> None:
         stale = now >= self.complete + LIMIT
         self.consumer.engine.stale = (StaleFeed(SOURCE, self.complete + LIMIT, LAGGING),) if stale else ()
 
