@@ -9,8 +9,8 @@ partition. A fetch is the bytes of some batches, which are taken apart as the co
 states go through ``Outputs`` and ``Changelog`` into the batch builders of aiokafka, which a producer without a broker discards.
 What is missing: the sockets, Faust, and the acknowledgement of a transaction.
 
-``benchmarks/turn.py`` does short batches and another policy. Here batches are as long as those of a worker with a backlog,
-because a long unit of work meets memory that is in no cache.
+``benchmarks/unit_of_work.py`` does short batches and another policy. Here batches are as long as those of a worker with a
+backlog, because a long unit of work meets memory that is in no cache.
 
 The figure is the least of the rounds, each the sum over all batches. Builds are compared in alternation: the same command
 with ``PYTHONPATH`` on the one and the other, several times each, and the least of each.
@@ -78,7 +78,7 @@ INPUT: Final = TopicPartition("ticket-events", 0)
 PUBLISHED: Final = 100
 """Records of a batch in the topic."""
 USUAL: Final = 20e-6
-"""Seconds between two looks at the clock where the clock is only counted."""
+"""Seconds between two readings of the clock where the clock is only counted."""
 POLICY: Final = """policies:
   - policy: compared
     version: 1
@@ -181,7 +181,7 @@ class Producer:
 
 
 class _Counter:
-    """A clock that shows how often it was looked at: units of work have the same size in each run, however slow it is."""
+    """A clock that shows how often it was read: units of work have the same size in each run, however slow it is."""
 
     def __init__(self) -> None:
         self._now = 0.0

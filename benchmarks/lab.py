@@ -171,7 +171,7 @@ async def produce(broker: str, topic: str, records: Iterable[Record], partition:
 
 
 class Sample(NamedTuple):
-    """One look at a process at work."""
+    """The state of a process at work at one instant."""
 
     at: float
     """Seconds on the monotonic clock."""
@@ -187,7 +187,7 @@ async def committed(broker: str, group: str, topic: str) -> AsyncIterator[Callab
     admin = AIOKafkaAdminClient(bootstrap_servers=broker)
     await admin.start()
 
-    async def look() -> int:
+    async def committed_records() -> int:
         try:
             offsets = await admin.list_consumer_group_offsets(group)
         except KafkaError:
@@ -195,7 +195,7 @@ async def committed(broker: str, group: str, topic: str) -> AsyncIterator[Callab
         return sum(max(0, offset.offset) for tp, offset in offsets.items() if tp.topic == topic)
 
     try:
-        yield look
+        yield committed_records
     finally:
         await admin.close()
 
@@ -204,10 +204,10 @@ async def watch(broker: str, child: Child, group: str, topic: str, end: int, sec
     """A sample at each commit, until ``end`` records are committed or so many seconds are over."""
     samples: list[Sample] = []
     deadline = time.perf_counter() + seconds
-    async with committed(broker, group, topic) as look:
+    async with committed(broker, group, topic) as committed_records:
         while time.perf_counter() < deadline and not (samples and samples[-1].done >= end):
             child.check()
-            done = await look()
+            done = await committed_records()
             if done and not (samples and samples[-1].done == done):
                 samples.append(Sample(time.perf_counter(), child.cpu(), done))
             await asyncio.sleep(0.02)

@@ -165,7 +165,7 @@ async def measure(broker: str, folder: Path, chosen: Any) -> None:
                 reached = await feed.run(rate, chosen.seconds)
                 behind = await stop(backlog)
                 print(f"{reached:,.0f} events/s: backlog up to {behind:,} events; {core}", flush=True)
-                print(f"  {turns(read(worker.log), began)}", flush=True)
+                print(f"  {units(read(worker.log), began)}", flush=True)
                 if behind < 1.5 * rate:
                     break
                 await until_caught_up(broker, topics, feed)
@@ -190,14 +190,14 @@ def report(found: list[Breach], pauses: list[float], rate: float, tickets: int) 
     figure(f"pauses of the garbage collector {where}", [1e3 * pause for pause in pauses] or [0.0], "ms")
 
 
-def turns(log: Seen, since: float) -> str:
-    """How many turns there were since an instant, and how long they took."""
-    # Turns of several partitions overlap, so beginnings and ends are paired by their order: right in the mean.
-    began = [at for at in log.points["turn began"] if at > since]
-    ended = [at for at in log.points["turn ended"] if at > since]
+def units(log: Seen, since: float) -> str:
+    """How many units of work there were since an instant, and how long they took."""
+    # Units of several partitions overlap, so beginnings and ends are paired by their order: right in the mean.
+    began = [at for at in log.points["unit began"] if at > since]
+    ended = [at for at in log.points["unit ended"] if at > since]
     count = min(len(began), len(ended))
     mean = (sum(ended[-count:]) - sum(began[:count])) / max(count, 1)
-    return f"{count} turns of {PARTITIONS} partitions, each {1e3 * mean:.0f} ms in the mean"
+    return f"{count} units of work of {PARTITIONS} partitions, each {1e3 * mean:.0f} ms in the mean"
 
 
 def percentile(ordered: list[float], share: float) -> float:

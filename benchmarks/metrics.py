@@ -1,10 +1,10 @@
-"""What metrics cost a worker: their share of a turn, and a scrape while a million commitments are open.
+"""What metrics cost a worker: their share of a unit of work, and a scrape while a million commitments are open.
 
     python benchmarks/metrics.py [OPEN]
 
 All figures are CPU time in one run, so that shares mean something on a machine that is shared. A scrape is served by a
-thread; while it runs the event loop gets the interpreter by turns only, so what it takes is taken from the worker: with a few
-partitions, with many, and with all deadlines within a day. Beside it stands what a look at every ticket would take, which no
+thread; while it runs the event loop gets the interpreter only sometimes, so what it takes is taken from the worker: with a few
+partitions, with many, and with all deadlines within a day. Beside it stands what reading every ticket would take, which no
 scrape does. Their memory depends on labels and time, hardly on how much is open.
 """
 
@@ -19,7 +19,7 @@ from random import Random
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-import turn
+import unit_of_work
 from apply import life
 from figures import figure, machine
 from prometheus_client import generate_latest
@@ -37,7 +37,7 @@ TICKETS: Final = 1_000
 OPEN: Final = 1_000_000
 SCRAPE_EVERY: Final = 15.0
 SHARE: Final = 1.0
-"""Percent of a turn that counting may take."""
+"""Percent of a unit of work that counting may take."""
 NOW: Final = 1_767_225_600_000_000
 MINUTE: Final = 60_000_000
 STAGES: Final = ("decode", "read the state", "apply", "write the state", "wire", "metrics")
@@ -46,36 +46,36 @@ STAGES: Final = ("decode", "read the state", "apply", "write the state", "wire",
 def main() -> None:
     print(machine())
     engine = Engine(load([shipped("batoi")]))
-    _share_of_a_turn(engine)
+    _share_of_a_unit(engine)
     open_ = int(sys.argv[1]) if len(sys.argv) > 1 else OPEN
     for partitions, days in ((4, 30), (12, 30), (12, 1)):
         scrape = _scrape(engine, open_, partitions, days)
     _scan(engine, open_, scrape)
 
 
-def _share_of_a_turn(engine: Engine) -> None:
+def _share_of_a_unit(engine: Engine) -> None:
     lives = [(f"desk/{number}", life(number)) for number in range(TICKETS)]
     feed = sorted(((event.at, ticket, event) for ticket, events in lives for event in events), key=lambda one: one[:2])
-    records = [turn._record(offset, ticket, event) for offset, (_, ticket, event) in enumerate(feed)]
-    batches = [records[start : start + turn.BATCH] for start in range(0, len(records), turn.BATCH)]
+    records = [unit_of_work._record(offset, ticket, event) for offset, (_, ticket, event) in enumerate(feed)]
+    batches = [records[start : start + unit_of_work.BATCH] for start in range(0, len(records), unit_of_work.BATCH)]
     rounds = []
     for _ in range(3):
-        times: turn.Times = defaultdict(list)
-        turn._stages(engine, batches, times)
+        times: unit_of_work.Times = defaultdict(list)
+        unit_of_work._stages(engine, batches, times)
         rounds.append(times)
     best = {stage: sum(map(min, zip(*(times[stage] for times in rounds), strict=True))) for stage in STAGES}
     whole = sum(best.values())
-    loop = min(turn._calibration() for _ in range(50))
-    print(f"a pass of the calibration loop: {loop:.0f} ns, {turn.ORDINARY:.0f} on an ordinary machine")
-    print(f"{len(records)} events; a turn without the broker: {1e6 * whole / len(records):.1f} us an event")
-    figure("counting what a turn did: CPU of an event", [1e6 * best["metrics"] / len(records)], "us")
-    figure("the same, share of a turn", [100 * best["metrics"] / whole], "%", SHARE)
+    loop = min(unit_of_work._calibration() for _ in range(50))
+    print(f"a pass of the calibration loop: {loop:.0f} ns, {unit_of_work.ORDINARY:.0f} on an ordinary machine")
+    print(f"{len(records)} events; a unit of work without the broker: {1e6 * whole / len(records):.1f} us an event")
+    figure("counting what a unit of work did: CPU of an event", [1e6 * best["metrics"] / len(records)], "us")
+    figure("the same, share of a unit of work", [100 * best["metrics"] / whole], "%", SHARE)
     metrics = Metrics(engine.policies)
     began = time.thread_time()
     for _ in range(10_000):
         metrics.worker.events_done(0.01, 0.1)
         metrics.partition(0, NOW, live=True)
-    print(f"what is measured once a turn, however large: {1e6 * (time.thread_time() - began) / 10_000:.1f} us")
+    print(f"what is measured once a unit of work, however large: {1e6 * (time.thread_time() - began) / 10_000:.1f} us")
 
 
 def _scrape(engine: Engine, open_: int, partitions: int, days: int) -> float:
@@ -127,7 +127,7 @@ def _scan(engine: Engine, open_: int, scrape: float) -> None:
     for one in islice(stored, 20_000):
         open_commitments(codec.decode(one))
     scan = (time.thread_time() - began_at) * open_ / len(stored)
-    print(f"a look at every ticket: {scan:.1f} s (from 20,000 of them), {scan / scrape:,.0f} times the scrape")
+    print(f"reading every ticket: {scan:.1f} s (from 20,000 of them), {scan / scrape:,.0f} times the scrape")
 
 
 def _ticket() -> tuple[str, Event, int]:

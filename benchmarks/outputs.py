@@ -1,10 +1,10 @@
-"""What it costs that the effects of a turn are one transaction: milliseconds and CPU of a turn's outputs, with and without.
+"""What it costs that the effects of a unit of work are one transaction: milliseconds and CPU of its outputs, with and without.
 
-    python benchmarks/outputs.py [--turns 60]
+    python benchmarks/outputs.py [--units 60]
 
 With: ``stream.runtime.recovery.outputs``, as a worker writes. Without: the same records by an idempotent producer,
 acknowledged by all
-replicas. Turns alternate between the two, so both meet the same broker at the same time.
+replicas. Units of work alternate between the two, so both meet the same broker at the same time.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ EXAMPLE: Final = Path(__file__).parents[1] / "schemas/examples/sla-effect/valid/
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--turns", type=int, default=60)
-    turns = options.parse_args().turns
+    options.add_argument("--units", type=int, default=60)
+    units = options.parse_args().units
     print(machine())
     with on_cores(OTHERS):
         broker = Broker()
         broker.start()
     try:
         with on_cores(WORKERS):
-            asyncio.run(measure(broker.bootstrap, turns))
+            asyncio.run(measure(broker.bootstrap, units))
     finally:
         broker.__exit__(None, None, None)
 
 
-async def measure(broker: str, turns: int) -> None:
+async def measure(broker: str, units: int) -> None:
     topics = Topics("bench")
     await create(broker, topics, partitions=PARTITIONS)
     settings = load({"policies": "batoi", "broker": broker, "app_id": topics.app_id}, {})
@@ -74,7 +74,7 @@ async def measure(broker: str, turns: int) -> None:
             records = [record] * size
             for write in (without, together):
                 await timed(write, records)  # the first of a kind connects
-            pairs = [(await timed(without, records), await timed(together, records)) for _ in range(turns)]
+            pairs = [(await timed(without, records), await timed(together, records)) for _ in range(units)]
             report(size, pairs)
     finally:
         await producer.stop()
@@ -89,11 +89,14 @@ async def timed(write: Callable[[list[Record]], Awaitable[None]], records: list[
 
 
 def report(size: int, pairs: list[tuple[tuple[float, float], tuple[float, float]]]) -> None:
-    figure(f"a turn's {size} effects without a transaction", [plain[0] for plain, _ in pairs], "ms")
-    figure(f"a turn's {size} effects in a transaction", [all_[0] for _, all_ in pairs], "ms")
+    figure(f"{size} effects of a unit of work without a transaction", [plain[0] for plain, _ in pairs], "ms")
+    figure(f"{size} effects of a unit of work in a transaction", [all_[0] for _, all_ in pairs], "ms")
     extra = median(all_[1] for _, all_ in pairs) - median(plain[1] for plain, _ in pairs)
     figure(f"a transaction of {size} effects, its CPU to that without", [all_[1] / plain[1] for plain, all_ in pairs], "times")
-    print(f"  the transaction itself costs {extra:.1f} ms of CPU a turn, {1e3 * extra / size:.1f} us an effect", flush=True)
+    print(
+        f"  the transaction itself costs {extra:.1f} ms of CPU a unit, {1e3 * extra / size:.1f} us an effect",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -100,13 +100,13 @@ def main() -> None:
         shards.append(shard)
     app: Any = SimpleNamespace(shards=lambda: shards, engine=engine, deployments=None, settings=settings)
     viewer = Viewer(app, max_blocking=60)
-    for looks in (500, 3_000):
+    for count in (500, 3_000):
         times = []
         for _ in range(ROUNDS):
             began = time.thread_time()
-            viewer._soonest(looks)
+            viewer._soonest(count)
             times.append(time.thread_time() - began)
-        print(f"event loop held, {looks:5} entries of {open_:,}: CPU, median {1e3 * statistics.median(times):6.2f} ms")
+        print(f"event loop held, {count:5} entries of {open_:,}: CPU, median {1e3 * statistics.median(times):6.2f} ms")
         walk = statistics.median(times)
     stored = [state for state, _ in viewer._soonest(3_000)[0]]
     began = time.thread_time()

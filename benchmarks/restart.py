@@ -101,7 +101,7 @@ def breakdown(log: Seen, began: float, seen: float) -> str:
     last = {name: instants[-1] for name, instants in log.points.items()}
     rows = [
         ("interpreter and imports", points["imported"] - began),
-        ("settings, policies, topics looked at", points["started began"] - points["imported"]),
+        ("settings, policies, topics checked", points["started began"] - points["imported"]),
         ("clients, joining the group", points["assigned ended"] - points["started began"]),
         ("restoring: reading the changelog", last["restore ended"] - points["assigned ended"]),
         ("    in it: putting records into the store", spent(log, "restore")),
@@ -110,7 +110,7 @@ def breakdown(log: Seen, began: float, seen: float) -> str:
         ("taking over", points["taking over ended"] - points["taking over began"]),
         ("    in it: fencing", spent(log, "fence")),
         ("    in it: the ledger", spent(log, "read_back")),
-        ("    in it: states looked at, deadlines made", spent(log, "deadlines")),
+        ("    in it: states read, deadlines made", spent(log, "deadlines")),
         ("    in it: settling the collector", spent(log, "settle")),
         ("to the first effect that is seen", seen - points["taking over ended"]),
     ]

@@ -4,7 +4,7 @@
 
 ``--wheel`` takes a wheel whose hot path is compiled (``make wheel``) and measures that, and with some scripts the source too.
 ``--quick`` takes small sizes, to see that everything runs, and leaves the page as it is; so does naming scripts. Between
-its two marks the page is written anew, around them it is written by hand. It takes about twenty minutes; nothing else should
+its two comments the page is written anew, around them it is written by hand. It takes about twenty minutes; nothing else should
 run meanwhile.
 """
 
@@ -35,7 +35,7 @@ SCRIPTS: Final[dict[str, tuple[str, str]]] = {
     "business_time": ("", "--rounds 11"),
     "decode": ("", "--loops 400"),
     "mapping": ("", "--payloads 400"),
-    "turn": ("1500", "500"),
+    "unit_of_work": ("1500", "500"),
     "cycle": ("", "--events 4000 --rounds 1"),
     "throughput": ("", "--tickets 4000 --rounds 1"),
     "compared": ("", "--events 60000 --rounds 1"),
@@ -48,7 +48,7 @@ SCRIPTS: Final[dict[str, tuple[str, str]]] = {
     "memory": ("", "--tickets 20000"),
     "replay": ("", "--tickets 2000 --rounds 1"),
     "idle": ("", "--seconds 2"),
-    "outputs": ("", "--turns 10"),
+    "outputs": ("", "--units 10"),
     "pages": ("", "--open 50000 --seconds 1"),
     "metrics": ("", "100000"),
 }
@@ -58,7 +58,7 @@ SMALLEST: Final[dict[str, str]] = {
     "business_time": "--rounds 1",
     "decode": "--loops 10",
     "mapping": "--payloads 20",
-    "turn": "5",
+    "unit_of_work": "5",
     "cycle": "--events 200 --rounds 1",
     "sweep": "--tickets 200 --apart 20 --states 200 --deadlines 5",
     "replay": "--tickets 150 --rounds 1",
@@ -66,7 +66,7 @@ SMALLEST: Final[dict[str, str]] = {
     "metrics": "500",
 }
 """Each benchmark that needs no broker: with what it only shows that it runs (``tests/cli/test_benchmarks.py``)."""
-COMPARED: Final = ("apply", "business_time", "turn", "cycle", "throughput")
+COMPARED: Final = ("apply", "business_time", "unit_of_work", "cycle", "throughput")
 """Measured of the source as well when there is a wheel."""
 
 

@@ -16,10 +16,10 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
-from typing import Final, NamedTuple
+from typing import Final
 
 from figures import machine
-from lab import PARTITIONS, Worker, committed, produce, until
+from lab import PARTITIONS, Sample, Worker, committed, produce, until
 from lives import feed
 
 from stream.devkafka.broker import Broker
@@ -32,12 +32,6 @@ _CORES: Final = os.sched_getaffinity(0)
 _STEADY: Final = (0.15, 0.9)
 
 
-class Look(NamedTuple):
-    at: float
-    cpu: float
-    done: int
-
-
 def run(broker: str, folder: Path, records: list[Record], count: int) -> tuple[float, float]:
     """Events a second of all workers, and microseconds of CPU an event."""
     topics = Topics("several", f"n{time.monotonic_ns()}.")
@@ -48,24 +42,24 @@ def run(broker: str, folder: Path, records: list[Record], count: int) -> tuple[f
             os.sched_setaffinity(worker.process.pid, _CORES)
         until(lambda: all(worker.is_live() for worker in workers), "all are live")
         until(lambda: sum(worker.total("sla_partitions_live") for worker in workers) == PARTITIONS, "all have their partitions")
-        looks = asyncio.run(_watch(broker, topics, workers, records))
-    steady = [look for look in looks if _STEADY[0] <= look.done / len(records) <= _STEADY[1]]
+        samples = asyncio.run(_samples(broker, topics, workers, records))
+    steady = [sample for sample in samples if _STEADY[0] <= sample.done / len(records) <= _STEADY[1]]
     first, last = steady[0], steady[-1]
     done = last.done - first.done
     return done / (last.at - first.at), (last.cpu - first.cpu) / done * 1e6
 
 
-async def _watch(broker: str, topics: Topics, workers: list[Worker], records: list[Record]) -> list[Look]:
-    looks: list[Look] = []
-    async with committed(broker, topics.group, topics.events) as look:
+async def _samples(broker: str, topics: Topics, workers: list[Worker], records: list[Record]) -> list[Sample]:
+    samples: list[Sample] = []
+    async with committed(broker, topics.group, topics.events) as committed_records:
         filling = asyncio.create_task(produce(broker, topics.events, records))
-        while not looks or looks[-1].done < len(records):
+        while not samples or samples[-1].done < len(records):
             for worker in workers:
                 worker.check()
-            looks.append(Look(time.perf_counter(), sum(worker.cpu() for worker in workers), await look()))
+            samples.append(Sample(time.perf_counter(), sum(worker.cpu() for worker in workers), await committed_records()))
             await asyncio.sleep(0.05)
         await filling
-    return looks
+    return samples
 
 
 def main() -> None:

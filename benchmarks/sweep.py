@@ -81,12 +81,12 @@ class Seen:
         """Deadlines that the deployment moved."""
         self.lateness: list[float] = []
         """Of each breach, in milliseconds."""
-        self.looks = True
-        """Whether it looks into effects, which costs CPU."""
+        self.decodes = True
+        """Whether it decodes effects, which costs CPU."""
         self._grace: Final = grace
 
     def effects(self, records: list[Record]) -> None:
-        if not self.looks:
+        if not self.decodes:
             return
         seen = wall()
         for record in records:
@@ -152,8 +152,8 @@ class Worker:
     def _shard(self, number: int, table: Tickets) -> Shard:
         index = TicketIndex(TimerQueue(), Expirations(), self.metrics.open_commitments.begin(number), TicketLists())
         for key, state in table.items():
-            wake_at, _, standing, _, _ = codec.peek(state)
-            index.open_counts.add(standing)
+            wake_at, _, open_commitments, _, _ = codec.peek(state)
+            index.open_counts.add(open_commitments)
             index.timers.move(key, None, wake_at)
         return Shard(
             self.context.settings,
@@ -258,7 +258,7 @@ async def apart(states: list[bytes], policies: PolicySet, count: int) -> float:
     """Seconds of CPU a ticket, of a sweep of these alone."""
     tickets, _ = table(states, states, range(count), 0.0)
     worker = Worker(tickets, frozenset())
-    worker.seen.looks = False
+    worker.seen.decodes = False
     worker.deploy(policies)
     await asyncio.sleep(2 * worker.context.settings.grace / SECOND)
     gc.collect()

@@ -3,9 +3,9 @@
     python benchmarks/throughput.py [--tickets 10000] [--rounds 3] [--profile]
 
 Whoever reads has a core for itself, the broker another. The input (benchmarks/lives.py) is in the topic before anybody
-starts. Rounds alternate, so that a slow spell of a shared machine meets all. What is committed is looked at many times a round;
+starts. Rounds alternate, so that a slow spell of a shared machine meets all. What is committed is read many times a round;
 the figures are the slopes of time and of CPU over it, without its beginning (start and warm-up) and its end: what is under way,
-done and not yet committed, is about the same at each look and so does not count. What each does is stated in
+done and not yet committed, is about the same at each reading and so does not count. What each does is stated in
 benchmarks/peers.py. Figures in events/s and microseconds scale with the machine; ratios do so less.
 
 ``--profile`` runs the worker once more, with its stacks sampled, and prints where the CPU went.

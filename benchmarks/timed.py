@@ -56,33 +56,33 @@ def run(arguments: list[str]) -> None:
     _around(gc_tuning, "freeze", "freeze")
     for name in ("fence", "read_back"):
         _around(takeover, name, name)
-    _around(task, "process_and_commit", "turn")
+    _around(task, "process_and_commit", "unit")
     from stream.cli.main import main
 
-    _say("imported")
+    _log_point("imported")
     sys.argv = ["stream", *arguments]
     main()
 
 
 def _around(owner: Any, name: str, point: str) -> None:
-    """Say when a function begins and when it ends."""
+    """Log when a function begins and when it ends."""
     function: Callable[..., Any] = getattr(owner, name)
 
     @functools.wraps(function)
     async def waiting(*arguments: Any, **more: Any) -> Any:
-        _say(f"{point} began")
+        _log_point(f"{point} began")
         try:
             return await function(*arguments, **more)
         finally:
-            _say(f"{point} ended")
+            _log_point(f"{point} ended")
 
     @functools.wraps(function)
     def straight(*arguments: Any, **more: Any) -> Any:
-        _say(f"{point} began")
+        _log_point(f"{point} began")
         try:
             return function(*arguments, **more)
         finally:
-            _say(f"{point} ended")
+            _log_point(f"{point} ended")
 
     setattr(owner, name, waiting if inspect.iscoroutinefunction(function) else straight)
 
@@ -100,7 +100,7 @@ def _watch_the_collector() -> None:
     gc.callbacks.append(note)
 
 
-def _say(point: str) -> None:
+def _log_point(point: str) -> None:
     sys.stderr.write(f"POINT {point} {time.perf_counter():.6f}\n")
 
 

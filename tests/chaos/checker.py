@@ -79,7 +79,7 @@ def check_effects(recording: Recording, known: Truth) -> tuple[list[str], Counte
 
 
 NOTICED: Final = 2_000_000
-"""Real microseconds for which a clock that was set right may still be wrong to its worker: that must look at it, and does not
+"""Real microseconds for which a clock that was set right may still be wrong to its worker: that must read it, and does not
 believe in a step ahead for the first half second (``stream.runtime.clock``)."""
 
 

@@ -100,7 +100,7 @@ class Worker:
 
 
 class Cluster:
-    """Workers on one broker, looked after while ``supervise`` runs."""
+    """Workers on one broker, restarted when they end while ``supervise`` runs."""
 
     def __init__(self, bootstrap: str, topics: Topics, folder: Path, pace: Pace, count: int, *flags: str) -> None:
         command = ["worker", "--broker", bootstrap, "--policies", str(_HERE / "policy.yaml"), "--clock", "wall"]

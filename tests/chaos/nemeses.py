@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from stream.runtime.kafka.policy_log import PolicyLog
     from tests.chaos.disk import Disk
     from tests.chaos.helpdesk import Helpdesk
-    from tests.chaos.outages import Watch
+    from tests.chaos.outages import OutageMonitor
 
 
 @dataclass
@@ -42,7 +42,7 @@ class ChaosRun:
     disk: Disk
     cluster: Cluster
     helpdesk: Helpdesk
-    watch: Watch
+    outage_monitor: OutageMonitor
     policy_log: PolicyLog
     folder: Path
     """Of the run."""
@@ -57,7 +57,7 @@ class ChaosRun:
         """A fault begins; its name. From here on it is measured how long its partitions are not served."""
         self.injected[kind] += times
         name = f"{kind} {self.injected[kind]}"
-        self.watch.begin(name)
+        self.outage_monitor.begin(name)
         # Something that is to be processed after the fault, in each partition.
         tick = encode_tick("desk", self.pace.minute())
         self.helpdesk.publish_now(Planned(0, number, None, tick) for number in range(PARTITIONS))

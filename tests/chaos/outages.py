@@ -26,7 +26,7 @@ class Outage(NamedTuple):
     """Whether no other fault began meanwhile, nor was still felt when it began."""
 
 
-class Watch:
+class OutageMonitor:
     """Checks again and again how far the group has committed. Instants are epoch microseconds, real ones."""
 
     def __init__(self, bootstrap: str, topics: Topics, helpdesk: Helpdesk) -> None:

@@ -1,6 +1,6 @@
 """The time of a chaos run, in which a minute passes in a second, and which can be stepped for one worker alone.
 
-It lies in a small file that the run writes and a worker's process reads at each look at its clock.
+It lies in a small file that the run writes and a worker's process reads at each reading of its clock.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from tests.chaos.erasures_checker import check_erasures
 from tests.chaos.feeds_checker import check_feeds
 from tests.chaos.helpdesk import Helpdesk
 from tests.chaos.nemeses import BROKER_FAULTS, KINDS, ChaosRun, Nemesis
-from tests.chaos.outages import Outage, Watch
+from tests.chaos.outages import Outage, OutageMonitor
 from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, committed, read_all, record
 from tests.chaos.truth import Hours, Truth, hours_of, truth
@@ -94,11 +94,11 @@ async def run_seed(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Nem
         flags = ["--grace", "12s", "--max-ahead", "1h", "--history", str(history), "--batch", str(random.choice([5, 50, 5000]))]
         cluster = Cluster(broker.bootstrap, topics, folder, pace, random.choice([2, 2, 3]), *flags)
         helpdesk = Helpdesk(broker.bootstrap, topics.events, pace)
-        watch = Watch(broker.bootstrap, topics, helpdesk)
+        outage_monitor = OutageMonitor(broker.bootstrap, topics, helpdesk)
         policy_log = PolicyLog({"bootstrap_servers": broker.bootstrap}, topics)
-        run = ChaosRun(random, pace, broker, disk, cluster, helpdesk, watch, policy_log, folder)
+        run = ChaosRun(random, pace, broker, disk, cluster, helpdesk, outage_monitor, policy_log, folder)
         try:
-            async with _going_on(cluster.supervise(), helpdesk.publish(), watch.run()) as still_well:
+            async with _going_on(cluster.supervise(), helpdesk.publish(), outage_monitor.run()) as still_well:
                 until = await _play(run, topics, minutes, kinds, at_least, still_well)
             recording = await record(
                 broker.bootstrap,
@@ -117,7 +117,7 @@ async def run_seed(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Nem
     objections += cluster.unexplained(broker_was_away=bool(BROKER_FAULTS & run.injected.keys()))
     counts.update(f"exit {one.status}" for one in cluster.exits)
     counts["published again"] = helpdesk.again
-    return Outcome(seed, objections, run.injected, watch.outages, counts, time.monotonic() - since)
+    return Outcome(seed, objections, run.injected, outage_monitor.outages, counts, time.monotonic() - since)
 
 
 def judge(recording: Recording, known: Truth | None = None) -> tuple[list[str], Counter[str]]:

@@ -26,7 +26,7 @@ _spec.loader.exec_module(_run)
 SCRIPTS: dict[str, tuple[str, str]] = _run.SCRIPTS
 SMALLEST: dict[str, str] = _run.SMALLEST
 
-WITHOUT_ROWS = {"decode", "turn", "pages"}
+WITHOUT_ROWS = {"decode", "unit_of_work", "pages"}
 """They print tables of their own."""
 
 

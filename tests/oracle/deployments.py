@@ -77,17 +77,17 @@ def joined(earlier: Sequence[Policy], later: Sequence[Policy]) -> tuple[Policy, 
     return (*later, *(one for one in kept if one.name in {p.name for p in later} and (one.name, one.version) not in has))
 
 
-def rows_of(policies: Sequence[Policy]) -> dict[str, Metric]:
-    rows: dict[str, Metric] = {}
+def metrics_of(policies: Sequence[Policy]) -> dict[str, Metric]:
+    metrics: dict[str, Metric] = {}
     for policy in policies:
-        rows |= {commitment.metric.name: commitment.metric for commitment in policy.commitments}
-        rows |= {ladder.metric.name: ladder.metric for ladder in policy.ladders if ladder.metric is not None}
-    return rows
+        metrics |= {commitment.metric.name: commitment.metric for commitment in policy.commitments}
+        metrics |= {ladder.metric.name: ladder.metric for ladder in policy.ladders if ladder.metric is not None}
+    return metrics
 
 
 def continued(earlier: Sequence[Policy], later: Sequence[Policy], names: Names) -> dict[str, str]:
-    """Rule 36: rows that nothing stood on before, and the row on which the same thing stood."""
-    old_rows, found = rows_of(earlier), dict[str, str]()
+    """Rule 36: metrics that nothing stood on before, and the metric on which the same thing stood."""
+    old_metrics, found = metrics_of(earlier), dict[str, str]()
     for policy in later:
         versions = [one for one in earlier if names.policy(one.name) == policy.name]
         older = [one for one in versions if one.version <= policy.version]
@@ -99,7 +99,7 @@ def continued(earlier: Sequence[Policy], later: Sequence[Policy], names: Names) 
         pairs = [(one.metric, stood.get(one.name)) for one in policy.commitments]
         pairs += [(one.metric, laddered.get(one.name)) for one in policy.ladders if one.metric is not None]
         for metric, old in pairs:
-            if metric is None or old is None or metric.name in old_rows or metric.name in found:
+            if metric is None or old is None or metric.name in old_metrics or metric.name in found:
                 continue
             base = metric.name.split("#")[0]
             if ("/" in base or base == old.name.split("#")[0]) and metric.timer is old.timer:
@@ -108,7 +108,7 @@ def continued(earlier: Sequence[Policy], later: Sequence[Policy], names: Names) 
 
 
 def replayed(metric: Metric, hours: Mapping[str, OpenMinutes], events: Sequence[Event], now: int) -> Stopwatch:
-    """Rule 37: the stopwatch of a row as it would stand if it had been kept from the first event on."""
+    """Rule 37: the stopwatch of a metric as it would stand if it had been kept from the first event on."""
     field_state, stopwatch = FieldState(), Stopwatch(hours)
     past = [event for event in events if event.at < now * MINUTE]
     for minute in range(past[0].at // MINUTE, now) if past else ():
@@ -147,19 +147,19 @@ class DeploymentRules:
         self.commitment_rules, self.escalation_rules, self.field_state = commitment_rules, escalation_rules, field_state
         self.ticket = commitment_rules.ticket
 
-    def deploy(self, to: Deployment, rows: dict[str, Metric], events: Sequence[Event]) -> dict[str, Metric]:
-        """Returns the rows that are kept from now on."""
+    def deploy(self, to: Deployment, metrics: dict[str, Metric], events: Sequence[Event]) -> dict[str, Metric]:
+        """Returns the metrics that are kept from now on."""
         ticket = self.ticket
         fields: Fields = {name: value for name, value in self.field_state.fields.items() if name != "@begun"}
         earlier = ticket.policies
         policies = joined(earlier, to.policies)
         names = Names(policies)
-        new_rows = rows_of(policies)
+        new_metrics = metrics_of(policies)
         goes_on = continued(earlier, policies, names)
-        waiting = self._waiting(earlier, names, fields)
         renamed = self._renamed_commitments(policies, names, fields), self._renamed_ladders(policies, names, fields)
-        for row, old_row in goes_on.items():
-            self._go_on(policies, renamed, (row, old_row), new_rows[row], fields)
+        waiting = self._waiting(earlier, names, renamed, fields)
+        for metric_name, old_metric_name in goes_on.items():
+            self._go_on(policies, renamed, (metric_name, old_metric_name), new_metrics[metric_name], fields)
         self._rename(policies, names, renamed, fields)
         know_former(ticket, names, policies)
         ladders_before = self._ladders_before(earlier, names, fields)
@@ -167,30 +167,30 @@ class DeploymentRules:
         granted = {name: without_extension(one) for name, one in ticket.commitments.items() if one.extension}
         old_hours = ticket.hours
         ticket.policies, ticket.hours = policies, {**old_hours, **to.hours}
-        for row in new_rows.keys() - rows.keys() - goes_on.keys():
-            ticket.stopwatches[row] = replayed(new_rows[row], ticket.hours, events, ticket.now)
+        for metric_name in new_metrics.keys() - metrics.keys() - goes_on.keys():
+            ticket.stopwatches[metric_name] = replayed(new_metrics[metric_name], ticket.hours, events, ticket.now)
         for stopwatch in ticket.stopwatches.values():
             stopwatch.count_anew(ticket.hours)
         self._apply_commitments(fields, granted, old_hours)
         self._apply_ladders(fields, ladders_before, waiting)
-        for row in ticket.stopwatches.keys() - new_rows.keys():
-            if ticket.stopwatches[row].on:
-                ticket.stopwatches[row].take("cancel", ticket.now)
-        return new_rows
+        for metric_name in ticket.stopwatches.keys() - new_metrics.keys():
+            if ticket.stopwatches[metric_name].on:
+                ticket.stopwatches[metric_name].take("cancel", ticket.now)
+        return new_metrics
 
     def _go_on(
-        self, policies: Sequence[Policy], renamed: Renamed, rows: tuple[str, str], metric: Metric, fields: Fields
+        self, policies: Sequence[Policy], renamed: Renamed, metric_names: tuple[str, str], metric: Metric, fields: Fields
     ) -> None:
-        ticket, (row, old_row) = self.ticket, rows
-        old = ticket.stopwatches.get(old_row, Stopwatch(ticket.hours))
+        ticket, (metric_name, old_metric_name) = self.ticket, metric_names
+        old = ticket.stopwatches.get(old_metric_name, Stopwatch(ticket.hours))
         stopwatch = replace(old, ran=list(old.ran), counts=dict(old.counts))
-        on_row = {(p.name, one.name) for p in policies for one in p.commitments if one.metric.name == row}
-        taken = {name for name in ticket.commitments if renamed[0].get(name, name) in {n for _, n in on_row}}
+        on_metric = {(p.name, one.name) for p in policies for one in p.commitments if one.metric.name == metric_name}
+        taken = {name for name in ticket.commitments if renamed[0].get(name, name) in {n for _, n in on_metric}}
         laddered = {
             ladder.name
             for p in policies
             for ladder in p.ladders
-            if ((p.name, ladder.commitment) in on_row if ladder.metric is None else ladder.metric.name == row)
+            if ((p.name, ladder.commitment) in on_metric if ladder.metric is None else ladder.metric.name == metric_name)
         }
         affected_ladders = {name for name in self.escalation_rules.escalations if renamed[1].get(name, name) in laddered}
         asked = Event(ticket.now * MINUTE, "", "", "")  # type: ignore[arg-type]
@@ -205,18 +205,18 @@ class DeploymentRules:
             if signal not in _ENDS:
                 stopwatch.take(signal, ticket.now)
             if known and signal != "start":
-                self.commitment_rules.receive_signal(old_row, stopwatch, signal, fields, taken)
-                self.escalation_rules.receive_signal(old_row, stopwatch, signal, fields, affected_ladders)
+                self.commitment_rules.receive_signal(old_metric_name, stopwatch, signal, fields, taken)
+                self.escalation_rules.receive_signal(old_metric_name, stopwatch, signal, fields, affected_ladders)
             if signal in _ENDS:
                 stopwatch.take(signal, ticket.now)
         for name in taken:
             one = ticket.commitments[name]
-            if one.metric == old_row:
+            if one.metric == old_metric_name:
                 one.resolved = replace(one.resolved, commitment=replace(one.resolved.commitment, metric=metric))
         for name in affected_ladders:
-            if self.escalation_rules.escalations[name].metric == old_row:
-                self.escalation_rules.escalations[name].metric = row
-        ticket.stopwatches[row] = stopwatch
+            if self.escalation_rules.escalations[name].metric == old_metric_name:
+                self.escalation_rules.escalations[name].metric = metric_name
+        ticket.stopwatches[metric_name] = stopwatch
 
     def _renamed_commitments(self, policies: Sequence[Policy], names: Names, fields: Fields) -> dict[str, str]:
         """Rule 32, by the former name. A name that the ticket has already is not given to anything else."""
@@ -308,7 +308,7 @@ class DeploymentRules:
         if commitment_rules.is_past(one):
             commitment_rules.breach(one)
 
-    def _waiting(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, dict[str, bool]]:
+    def _waiting(self, earlier: Sequence[Policy], names: Names, renamed: Renamed, fields: Fields) -> dict[str, dict[str, bool]]:
         """By the present names of ladders and levels, what ``EscalationRules.waiting`` has by the set before."""
         found = {}
         for name, escalation_state in self.escalation_rules.escalations.items():
@@ -318,7 +318,9 @@ class DeploymentRules:
                 policy = names.policy(resolved_ladder.policy)
                 ladder = names.ladder(policy, name)
                 levels = self.escalation_rules.waiting(name, resolved_ladder)
-                found[ladder] = {names.levels.get((policy, ladder, level), level): opens for level, opens in levels.items()}
+                found[renamed[1].get(name, name)] = {
+                    names.levels.get((policy, ladder, level), level): opens for level, opens in levels.items()
+                }
         return found
 
     def _apply_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, dict[str, bool]]) -> None:

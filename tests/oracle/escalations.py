@@ -60,8 +60,10 @@ class EscalationRules:
     def receive(self, event: Event, before: Fields) -> None:
         meant = []
         for name, escalation_state in self.escalations.items():
-            rows = (escalation_state.metric, *self.ticket.stopwatches)
-            resolved_ladders = [on_row[name] for row in rows if name in (on_row := self.ticket.resolve_on(row, before)[1])]
+            metrics = (escalation_state.metric, *self.ticket.stopwatches)
+            resolved_ladders = [
+                on_metric[name] for metric in metrics if name in (on_metric := self.ticket.resolve_on(metric, before)[1])
+            ]
             if resolved_ladders:
                 resolved_ladder = resolved_ladders[0]
                 level = self.ticket.former_levels.get((resolved_ladder.policy, name, event.level), event.level)

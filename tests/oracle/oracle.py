@@ -1,7 +1,7 @@
 """Which effects one ticket must have, computed as slowly and as plainly as possible.
 
-Nothing of the engine is used but its data: policies, conditions, rows, thresholds and events. Instants lie on whole minutes; of
-each minute in turn it is asked what is true.
+Nothing of the engine is used but its data: policies, conditions, metrics, thresholds and events. Instants lie on whole
+minutes; of each minute, one after the other, it is asked what is true.
 
 Time
  1. Events are taken in the order of their instants. Of one instant a creation comes first; then the seq decides; then a merge,
@@ -22,13 +22,13 @@ The ticket
     with. An acceptance is forgotten when the ticket is solved or closed no more.
 4a. Merged or deleted: every stopwatch that is on is halted and none starts. What is pending is cancelled, a ladder released.
     It is restored by that event, and a deleted one when a later change gives it another status that is not solved or closed.
-    Then every row is asked. What was halted runs as soon as ``stops`` and ``cancels`` do not hold, and is paused at once where
-    ``pauses`` holds (with ``resumes``: where it was paused before). ``cancels``, or an event that is all of a part of
+    Then every metric is asked. What was halted runs as soon as ``stops`` and ``cancels`` do not hold, and is paused at once
+    where ``pauses`` holds (with ``resumes``: where it was paused before). ``cancels``, or an event that is all of a part of
     ``stops``, also before the restoration, cancels it for good. What was cancelled by the halt is open as it was; its ladder is
     back at its level.
 
-Stopwatches (one a metric row)
- 5. A row is asked about an event that touches what its conditions name, and about the event with which the ticket begins.
+Stopwatches (one a metric)
+ 5. A metric is asked about an event that touches what its conditions name, and about the event with which the ticket begins.
  6. Asked while on: ``cancels``, then ``stops``, then ``restarts``; then ``pauses`` if it runs, or the end of the pause.
  7. Asked before its first cycle: ``starts``, unless ``cancels``; with ``stops`` as well it is taken as a cycle already over.
  8. Asked when stopped, or cancelled: ``again`` states whether ``starts`` opens a new cycle or (stopped) ``reopens`` continues
@@ -82,9 +82,9 @@ Ladders
 28. Restarted, cancelled, or ceasing to apply, also while it is monitored: released. A ladder that applies again recurs at its
     level and goes on, as after a reopening; one released by hand does not. One that ceased to apply while it was monitored
     recurs with the reopening. A new cycle begins a new ladder; one still monitored is released first, also where the
-    version of the new cycle has it no more. A ladder of the same name on another row is another ladder.
+    version of the new cycle has it no more. A ladder of the same name on another metric is another ladder.
 29. A request, an acknowledgement or a release by hand means ladders that have once applied in this ticket and apply now, if
-    need be on another row than that on which they stood. A request gets one answer: of the first that takes requests and has
+    need be on another metric than that on which they stood. A request gets one answer: of the first that takes requests and has
     the level, else that takes requests, else of the first. It raises its level or repeats it, unless the ladder takes none,
     has no such level, the stopwatch on which it stood is off, or it is neither urgent nor is the ``due_at`` of the commitment
     asked for past (one fulfilled while it had none counts as past).
@@ -99,15 +99,15 @@ Deployments
     something of the new one; then it is what it was, also for 36.
 33. What is open is counted anew, minute by minute, on the calendars of the new set. It takes the new target from where the one
     before counted, whatever ``on_change`` states. It is retargeted if its deadline, target, clock, policy, version,
-    calendar, row or name is another; and breached if the deadline is now a past minute.
+    calendar, metric or name is another; and breached if the deadline is now a past minute.
 34. What is not promised any more is cancelled, and its ladder released, also while it is monitored. What was decided stays.
 35. What begins by a new set and has its deadline in a past minute has no target, deadline or warning in
     this cycle.
-36. A row on which nothing stood before goes on with the stopwatch on which the same commitment or ladder stood, if its base
+36. A metric on which nothing stood before goes on with the stopwatch on which the same commitment or ladder stood, if its base
     name is the same or it is a policy's own. If that is on or was never started, its conditions are asked once, of an event
     of no type that changes nothing; what was promised before judges.
-37. Any other new row has the stopwatch that it would have if it had been kept from the first event on.
-38. A row on which nothing stands any more is cancelled.
+37. Any other new metric has the stopwatch that it would have if it had been kept from the first event on.
+38. A metric on which nothing stands any more is cancelled.
 39. Of the levels that a past minute had reached and that may be raised now, the highest alone is raised. Of those that may
     not be raised now, and that did not wait for an open minute before, the highest alone is left to be raised. A level that
     waited for an open minute, and for which this one is open by the set before too, is raised by 24.
@@ -132,7 +132,7 @@ Dates
 43. A stopwatch with ``starts_at`` starts in the minute of the date that its field has, after all else in that minute, or with
     the first event after that minute with which it may: where ``starts`` holds, and neither ``stops`` nor ``cancels`` does. So
     it is never taken as over from the start. A new cycle needs a date after the minute in which the cycle before ended. What
-    is no date is as good as none. A date begins with the first minute of the day in the row's zone; of a local time that the
+    is no date is as good as none. A date begins with the first minute of the day in the metric's zone; of a local time that the
     clocks show twice, it is the first, and of one that they skip, the minute after.
 
 What comes in out of hours
@@ -146,7 +146,7 @@ from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from tests.oracle.commitments import CommitmentRules
-from tests.oracle.deployments import Deployment, DeploymentRules, Names, joined, know_former, rows_of
+from tests.oracle.deployments import Deployment, DeploymentRules, Names, joined, know_former, metrics_of
 from tests.oracle.escalations import EscalationRules
 from tests.oracle.signals import FieldState, compare_events, signals
 from tests.oracle.start_dates import in_time, starts_now
@@ -209,7 +209,7 @@ def ticket_at(
         if minute * MINUTE <= until:
             rules.commitment_rules.breach_before_events()
         while ahead and ahead[0].minute <= minute and minute * MINUTE < until:
-            rules.rows = rules.deployment_rules.deploy(ahead.pop(0), rules.rows, ordered)
+            rules.metrics = rules.deployment_rules.deploy(ahead.pop(0), rules.metrics, ordered)
         for event in at_minute.get(minute, ()):
             rules.receive(event)
         if minute * MINUTE < until:
@@ -232,8 +232,8 @@ class _TicketRules:
     def __init__(self, policies: Sequence[Policy], hours: Mapping[str, OpenMinutes]) -> None:
         self.field_state = FieldState()
         self.ticket = Ticket(policies, hours)
-        self.rows = rows_of(policies)
-        self.ticket.stopwatches = {name: Stopwatch(hours) for name in self.rows}
+        self.metrics = metrics_of(policies)
+        self.ticket.stopwatches = {name: Stopwatch(hours) for name in self.metrics}
         self.commitment_rules = CommitmentRules(self.ticket)
         self.escalation_rules = EscalationRules(self.ticket)
         self.deployment_rules = DeploymentRules(self.commitment_rules, self.escalation_rules, self.field_state)
@@ -241,7 +241,7 @@ class _TicketRules:
     def receive(self, event: Event) -> None:
         before = self.field_state.fields
         event, changed = self.field_state.after(event)
-        for name, metric in self.rows.items():
+        for name, metric in self.metrics.items():
             stopwatch = self.ticket.stopwatches[name]
             given = signals(metric, stopwatch.phase, event, changed, self.field_state)
             for signal in in_time(metric, stopwatch, given, self.field_state.fields, self.ticket.now):
@@ -262,7 +262,8 @@ class _TicketRules:
     def start_at_dates(self) -> None:
         fields, stopwatches = self.field_state.fields, self.ticket.stopwatches
         found = {
-            name: starts_now(metric, stopwatches[name], self.field_state, self.ticket.now) for name, metric in self.rows.items()
+            name: starts_now(metric, stopwatches[name], self.field_state, self.ticket.now)
+            for name, metric in self.metrics.items()
         }
         for name, given in found.items():
             for signal in given:

@@ -65,7 +65,7 @@ DELAYS = [
 ]
 SPENT = ["10m", "2h", "1d", "0.5bh", "2bh", "1bd", "1mo", "+1 business day", "+0 business days at close"]
 WAITS = ["1h", "2bh", "1bd", "+0 business days at 09:00"]
-OWN_ROWS = {
+OWN_METRICS = {
     "patient": Metric(
         "patient",
         starts=BEGUN,
@@ -83,15 +83,15 @@ OWN_ROWS = {
     ),
 }
 _BY = frozenset({"comment.added"})
-OWN_ROWS["asking"] = Metric(
+OWN_METRICS["asking"] = Metric(
     "asking",
     starts=FieldIn("@waiting", frozenset({"yes"})),
     stops=AnyOf((EventIs(_BY, frozenset({"agent"}), True, frozenset({""})), SOLVED)),
     cancels=EventIs(_BY, roles=frozenset({"contact"})),
     again=Again.CYCLE,
 )
-ROWS = {**BUILT_IN, **OWN_ROWS}
-USUAL_ROWS = ["resolution", "resolution", "first_response", "next_response", "agent_work", "patient"]
+METRICS = {**BUILT_IN, **OWN_METRICS}
+USUAL_METRICS = ["resolution", "resolution", "first_response", "next_response", "agent_work", "patient"]
 CHANGES: dict[str, list[str]] = {
     "status": [*STATUSES, "open", "pending", "solved", "open", "solved"],
     "priority": ["p1", "p1", "p2", "p2", "p9"],
@@ -138,7 +138,7 @@ def read(name: str, data: dict[str, Any]) -> Calendar:
 
 
 FAST = {name: read(name, data) for name, data in CALENDARS.items()}
-ROWS["planned"] = OWN_ROWS["planned"] = Metric(
+METRICS["planned"] = OWN_METRICS["planned"] = Metric(
     "planned",
     starts=ALWAYS,
     stops=AnyOf((SOLVED, EventIs(frozenset({"comment.added"}), frozenset({"agent"}), True))),
@@ -180,7 +180,7 @@ def reopened(seed: int) -> Scenario:
     kinds = ["used", "left"] if one.delay or other.delay else ["share", "used", "left"]
     commitment = Commitment(
         "resolution",
-        ROWS["resolution"],
+        METRICS["resolution"],
         Choice(((P1, one), (P2, other))),
         Choice.fixed(_thresholds(random, kinds)),
         on_change=random.choice([*OnChange]),
@@ -254,7 +254,7 @@ def _policies(random: Random, name: str, start: int) -> tuple[Policy, ...]:
 
 
 def _commitments(random: Random, *, several: bool) -> tuple[Commitment, ...]:
-    metrics = random.choices([*sorted(ROWS), *USUAL_ROWS], k=random.randint(2, 3))
+    metrics = random.choices([*sorted(METRICS), *USUAL_METRICS], k=random.randint(2, 3))
     made = []
     for number, metric in enumerate(metrics):
         name = metric if metric not in metrics[:number] else f"{metric}-{number}"
@@ -265,7 +265,7 @@ def _commitments(random: Random, *, several: bool) -> tuple[Commitment, ...]:
         made.append(
             Commitment(
                 name,
-                ROWS[metric],
+                METRICS[metric],
                 target,
                 thresholds,
                 _whether(random),
@@ -273,7 +273,7 @@ def _commitments(random: Random, *, several: bool) -> tuple[Commitment, ...]:
                 None,
                 mode,
                 cap,
-                at_deadline=AtDeadline.MET if ROWS[metric].timer else random.choice([*AtDeadline, AtDeadline.MET]),
+                at_deadline=AtDeadline.MET if METRICS[metric].timer else random.choice([*AtDeadline, AtDeadline.MET]),
                 pause_time=random.choice([*Clock, Clock.BUSINESS]),
             )
         )
@@ -409,7 +409,7 @@ def _event(random: Random, number: int, start: int) -> Event:
         more["public"] = random.random() < 0.8
         more["role"] = random.choice(["", "", "", "requester", "contact"])
     elif type_ == "extension.granted":
-        more |= {"commitment": random.choice([*sorted(ROWS), *USUAL_ROWS]), "by": random.choice(["30m", "1h", "1bh"])}
+        more |= {"commitment": random.choice([*sorted(METRICS), *USUAL_METRICS]), "by": random.choice(["30m", "1h", "1bh"])}
     elif type_.startswith("escalation."):
         more |= {"level": random.choice(["", "", "one", "two"]), "impact": random.choice(["", "production"])}
     elif type_.startswith("dependency."):

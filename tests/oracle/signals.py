@@ -134,7 +134,7 @@ class FieldState:
 
 
 def signals_when_asked(metric: Metric, phase: str, event: Event, fields: Fields) -> list[str]:
-    """What the event does to the row's stopwatch, in order; ``[]`` for nothing. Rules 5 to 9 of ``tests.oracle.oracle``."""
+    """The signals of the event to its stopwatch, in order; ``[]`` for none. Rules 5 to 9 of ``tests.oracle.oracle``."""
 
     def is_(condition: Condition | None) -> bool:
         return holds(condition, event, fields)
@@ -177,14 +177,14 @@ def _when_restored(metric: Metric, phase: str, event: Event, fields: Fields) -> 
 
 
 def signals(metric: Metric, phase: str, event: Event, changed: set[str], field_state: FieldState) -> list[str]:
-    """The signals of the event to the row's stopwatch if the row is asked at all: rules 4a and 5. ``field_state``: after it."""
+    """As ``signals_when_asked``, if the metric is asked at all: rules 4a and 5. ``field_state``: after the event."""
     halted = phase.startswith("halted")
     if field_state.removed:
         if phase in ("running", "paused"):
             return ["halt"]
         return ["cancel"] if halted and fulfilled(metric, event, field_state.fields) else []
-    all_rows = halted or field_state.restored or "@begun" in field_state.fields
-    if all_rows or any(touches(condition, event, changed) for condition in matters(metric, phase)):
+    all_metrics = halted or field_state.restored or "@begun" in field_state.fields
+    if all_metrics or any(touches(condition, event, changed) for condition in matters(metric, phase)):
         return signals_when_asked(metric, phase, event, field_state.fields)
     return []
 

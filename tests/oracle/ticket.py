@@ -58,10 +58,10 @@ class Ticket:
         """Policy, ladder and former name of a level, to its present name."""
 
     def resolve_on(self, metric: str, fields: Fields) -> tuple[dict[str, ResolvedCommitment], dict[str, ResolvedLadder]]:
-        """What is promised to these fields on the stopwatch of a row."""
+        """What is promised to these fields on the stopwatch of a metric."""
         commitments, ladders = resolve(self.policies, fields, self.stopwatches[metric].began, self.hours)
-        on_row = {name: resolved for name, resolved in commitments.items() if resolved.commitment.metric.name == metric}
-        return on_row, {
+        on_metric = {name: resolved for name, resolved in commitments.items() if resolved.commitment.metric.name == metric}
+        return on_metric, {
             name: resolved_ladder for name, resolved_ladder in ladders.items() if resolved_ladder.metric.name == metric
         }
 

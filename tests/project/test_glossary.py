@@ -120,11 +120,6 @@ _RETIRED: Final = re.compile(
 )
 
 
-def _aside(file: str) -> bool:
-    """Whether a file has words of its own: the oracle is written apart from the code."""
-    return file.startswith(("tests/oracle", "tests/simulation", "tests/properties", "benchmarks"))
-
-
 @cache
 def words() -> dict[str, set[tuple[str, str]]]:
     """Each word of a name to the files and names that have it: of the code, its tests and its benchmarks.
@@ -172,7 +167,7 @@ def test_a_name_of_the_glossary_exists_in_the_code(name: str) -> None:
 
 @pytest.mark.parametrize("word", RETIRED)
 def test_no_name_has_a_word_that_another_term_replaced(word: str) -> None:
-    found = {use for form, uses in words().items() if re.fullmatch(word + SUFFIXES, form) for use in uses if not _aside(use[0])}
+    found = {use for form, uses in words().items() if re.fullmatch(word + SUFFIXES, form) for use in uses}
 
     assert found == set(), f"the term is: {RETIRED[word]}"
 
@@ -207,7 +202,7 @@ def test_no_text_has_a_verb_of_speech_or_a_metaphor_for_what_a_program_does() ->
     found = [
         f"{file}:{number}: {line.strip()}"
         for file in files
-        if file != own and not _aside(str(file))
+        if file != own
         for number, line in enumerate((ROOT / file).read_text("utf-8").splitlines(), start=1)
         if _REPLACED_IN_TEXT.search(line)
     ]

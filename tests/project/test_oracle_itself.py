@@ -129,7 +129,7 @@ def test_a_calendar_with_more_than_is_understood_is_refused() -> None:
         OpenMinutes({"timezone": "UTC", "week": {}, "versions": []})
 
 
-def test_a_failing_scene_is_cut_down_to_what_it_needs() -> None:
+def test_a_failing_scenario_is_cut_down_to_what_it_needs() -> None:
     whole = scenario(1)
     last = whole.events[-1]
 

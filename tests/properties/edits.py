@@ -233,7 +233,7 @@ def _rename_commitment(random: Random, files: PolicyFiles, _start: int) -> Polic
         )
         for one in policy.ladders
     )
-    return _replaced(files, place, _with_rows(replace(policy, commitments=commitments, ladders=ladders)))
+    return _replaced(files, place, _with_metrics(replace(policy, commitments=commitments, ladders=ladders)))
 
 
 def _remove_ladder(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
@@ -288,7 +288,7 @@ def _rename_ladder(random: Random, files: PolicyFiles, _start: int) -> PolicyFil
     found = _of_ladder(
         random, files, lambda one: replace(one, name=f"{one.name}+", was=random.choice([one.name, one.name, ""]))
     )
-    return None if found is None else found._replace(policies=tuple(map(_with_rows, found.policies)))
+    return None if found is None else found._replace(policies=tuple(map(_with_metrics, found.policies)))
 
 
 def _rename_level(random: Random, files: PolicyFiles, _start: int) -> PolicyFiles | None:
@@ -402,12 +402,12 @@ def _rename_policy(random: Random, files: PolicyFiles, _start: int) -> PolicyFil
         return None
     was = random.choice([old, old, ""])
     return files._replace(
-        policies=tuple(_with_rows(replace(one, name=new, was=was)) if one.name == old else one for one in files.policies)
+        policies=tuple(_with_metrics(replace(one, name=new, was=was)) if one.name == old else one for one in files.policies)
     )
 
 
-def _with_rows(policy: Policy) -> Policy:
-    """Rows of a policy's own are called after the policy and after the commitment or ladder."""
+def _with_metrics(policy: Policy) -> Policy:
+    """Metrics of a policy's own are called after the policy and after the commitment or ladder."""
     commitments = tuple(
         replace(one, metric=_called(f"{policy.name}/{one.name}", one.metric)) if "/" in one.metric.name else one
         for one in policy.commitments
@@ -562,7 +562,7 @@ def deployed(seed: int, *, backwards: bool = False) -> Deployed:
     found = scenario(seed)
     random = Random(seed)
     start = found.events[0].at
-    first = PolicyFiles(tuple(map(_with_rows, found.policies)), CALENDARS)
+    first = PolicyFiles(tuple(map(_with_metrics, found.policies)), CALENDARS)
     first = _without_odd_shares(first) if _has_delays(first) else first
     found = found._replace(events=found.events + _more_events(random, first, start))
     timeline, deploys, at = [(0, first)], [], start

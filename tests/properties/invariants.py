@@ -82,7 +82,9 @@ def play(one: Deployed, *, check: bool = True, history: int = 200) -> tuple[Engi
     emitted += step.effects
     state = step.state
     if check:
-        open_ = {name for name, held in state.head.commitments.items() if held.verdict == Verdict.PENDING}
+        open_ = {
+            name for name, commitment_state in state.head.commitments.items() if commitment_state.verdict == Verdict.PENDING
+        }
         assert {name for name, found in chains.state.items() if found == "open"} == open_
         agree(engine.deployments, state, one.events, one.until)
     return engine, state, emitted
@@ -123,11 +125,11 @@ def _check(deployments: Deployments, step: Step, chains: Chains) -> None:
 
 
 def _not_solved(deployments: Deployments, effect: Effect, state: State) -> None:
-    held = state.head.commitments.get(effect.commitment)
-    if held is None:
+    commitment_state = state.head.commitments.get(effect.commitment)
+    if commitment_state is None:
         return
-    triggers = deployments.timeline.in_force(effect.at).policies.triggers.get(held.terms.metric)
-    if triggers is not None and held.cycle == effect.cycle:
+    triggers = deployments.timeline.in_force(effect.at).policies.triggers.get(commitment_state.terms.metric)
+    if triggers is not None and commitment_state.cycle == effect.cycle:
         assert not compile_condition(triggers.metric.stops).holds(NO_EVENT, dict(effect.fields)), (
             f"a breach of what is fulfilled: {effect}"
         )
@@ -162,14 +164,14 @@ def agree(deployments: Deployments, state: State, events: list[Event], until: in
         assert waiting <= listed.keys(), f"explained as pending, and not listed: {waiting - listed.keys()}"
 
 
-def _same(explanation: Explanation, name: str, held: CommitmentState) -> None:
+def _same(explanation: Explanation, name: str, commitment_state: CommitmentState) -> None:
     found = [deadline for deadline in explanation.deadlines if not deadline.ladder and deadline.commitment == name]
     found = [deadline for deadline in found if deadline.verdict in (Shown.PENDING, Shown.BREACHED, Shown.ELAPSED)]
     found = [deadline for deadline in found if deadline.ended is None or deadline.verdict is not Shown.PENDING]
     # A row's name may be one that was not written; of the same cycle on two rows the state's own is meant.
-    found = [one for one in found if one.cycle == held.cycle]
-    found = [one for one in found if one.metric == held.terms.metric] or found
-    assert len(found) == 1, f"{name} {held.parts()} is explained {len(found)} times"
-    wanted = (Shown.BREACHED, Shown.ELAPSED) if held.verdict == Verdict.BREACHED else (Shown.PENDING,)
+    found = [one for one in found if one.cycle == commitment_state.cycle]
+    found = [one for one in found if one.metric == commitment_state.terms.metric] or found
+    assert len(found) == 1, f"{name} {commitment_state.parts()} is explained {len(found)} times"
+    wanted = (Shown.BREACHED, Shown.ELAPSED) if commitment_state.verdict == Verdict.BREACHED else (Shown.PENDING,)
     assert found[0].verdict in wanted, f"{name}: {found[0].verdict}, not {wanted}"
-    assert found[0].due == held.due, f"{name}: due {found[0].due}, not {held.due}"
+    assert found[0].due == commitment_state.due, f"{name}: due {found[0].due}, not {commitment_state.due}"

@@ -100,10 +100,10 @@ def test_splitting_a_pause_in_two_changes_nothing_but_its_own_effects(seed: int)
         Event(at, "between-2", "ticket.changed", "s", seq=2, fields={"status": "open"}),
         Event(at, "between-3", "ticket.changed", "s", seq=3, fields={"status": "pending"}),
     ]
-    held = [*ordered[: place + 1], pending, *ordered[place + 1 :]]
+    paused = [*ordered[: place + 1], pending, *ordered[place + 1 :]]
     policies = found.policy_set()
 
-    assert outcome(emitted(policies, [*held, *between], found.until)) == outcome(emitted(policies, held, found.until))
+    assert outcome(emitted(policies, [*paused, *between], found.until)) == outcome(emitted(policies, paused, found.until))
 
 
 @often

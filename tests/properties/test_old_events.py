@@ -28,7 +28,7 @@ LATENESS = Lateness(late_after=20 * MINUTE, settling=2 * HOUR)
 ON_TIME = 5 * MINUTE
 
 
-def standing(consumer: Consumer) -> list[tuple[object, ...]]:
+def not_retracted(consumer: Consumer) -> list[tuple[object, ...]]:
     """What the effects state that were not taken back; not when nor how it was found."""
     effects = [
         msgspec.structs.replace(effect, id=effect.id.partition(".")[0], detected_at=0, late=False)
@@ -42,7 +42,7 @@ def in_order(policies: PolicySet, events: list[Event]) -> list[tuple[object, ...
     for event in sorted(events, key=lambda event: event.key):
         consumer.apply(event)
     consumer.wake(HORIZON)
-    return standing(consumer)
+    return not_retracted(consumer)
 
 
 class Feed:
@@ -108,7 +108,7 @@ def test_whenever_old_events_arrive_the_effects_that_stand_are_those_of_the_even
     feed.pass_time(HORIZON)
     feed.consumer.wake(HORIZON)
 
-    assert standing(feed.consumer) == in_order(policies, events)
+    assert not_retracted(feed.consumer) == in_order(policies, events)
 
 
 @settings(max_examples=examples(100), deadline=None)
@@ -128,7 +128,7 @@ def test_a_history_that_arrives_at_once_in_any_order_is_published_once_and_late(
     assert all(effect.late for effect in consumer.effects if effect.at <= arrived - LATENESS.late_after)
     assert not any(effect.retracts for effect in consumer.effects)
     consumer.wake(HORIZON)
-    assert standing(consumer) == in_order(policies, events)
+    assert not_retracted(consumer) == in_order(policies, events)
 
 
 @settings(max_examples=examples(100), deadline=None)

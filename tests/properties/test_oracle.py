@@ -104,16 +104,16 @@ def test_the_engine_emits_what_the_oracle_emits_while_policies_change(seed: int)
     assert engine_with_deployments(one) == expected, one
 
 
-def test_a_ladder_whose_new_name_is_taken_stays_on_its_row() -> None:
-    """So it begins anew where it applies again on the row that continues that one."""
+def test_a_ladder_whose_new_name_is_taken_stays_on_its_metric() -> None:
+    """So it begins anew where it applies again on the metric that continues that one."""
     agent_work = commitment("agent_work", p1="4h")
     other = replace(agent_work.metric, pauses=FieldIn("status", frozenset({"pending"})))
-    on_other_row = replace(agent_work, metric=replace(other, name=metric_name("agent_work", other)))
+    on_other_metric = replace(agent_work, metric=replace(other, name=metric_name("agent_work", other)))
     first = ladder(("team", share(50)), on="agent_work")
     second = replace(first, name="second", was="ladder")
 
     def policy_files(*, moved: bool, renamed: bool) -> PolicyFiles:
-        commitments, ladders = (on_other_row if moved else agent_work,), (second if renamed else first,)
+        commitments, ladders = (on_other_metric if moved else agent_work,), (second if renamed else first,)
         policy = Policy("p", 1, Choice.fixed("24x7"), commitments=commitments, ladders=ladders)
         return PolicyFiles((policy,), CALENDARS)
 

@@ -13,7 +13,7 @@ from stream.sla.unconfirmed import StaleFeed, stem_of
 from tests.examples import examples
 from tests.properties.consumer import Consumer
 from tests.properties.strategies import START
-from tests.properties.test_old_events import HORIZON, LATENESS, in_order, standing
+from tests.properties.test_old_events import HORIZON, LATENESS, in_order, not_retracted
 from tests.unit.sla.given import HOUR, MINUTE, after, commitment, created, ladder, policy_set, share
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ class Feed:
 
     def pass_time(self, until: int) -> None:
         while (due := self.consumer.wake_at) is not None and due <= until:
-            self._mark_stale(due)
+            self._update_stale(due)
             self.consumer.wake(due)
             self.check()
-        self._mark_stale(until)
+        self._update_stale(until)
 
     def arrive(self, event: Event, arrived: int) -> None:
         self.pass_time(arrived)
@@ -53,7 +53,7 @@ class Feed:
         """The feed is complete up to ``at``."""
         self.pass_time(now)
         self.complete = max(self.complete, at)
-        self._mark_stale(now)
+        self._update_stale(now)
         state = self.state()
         if state is not None and any(instant <= self.complete for instant, _ in state.unconfirmed.values()):
             self.consumer.confirm(now, self.complete, feed_cause(SOURCE))
@@ -62,7 +62,7 @@ class Feed:
     def state(self) -> State | None:
         return None if self.consumer.state is None else codec.decode(self.consumer.state)
 
-    def _mark_stale(self, now: int) -> None:
+    def _update_stale(self, now: int) -> None:
         stale = now >= self.complete + LIMIT
         self.consumer.engine.stale = (StaleFeed(SOURCE, self.complete + LIMIT, LAGGING),) if stale else ()
 
@@ -119,4 +119,4 @@ def test_what_was_provisional_ends_as_a_fact_or_is_taken_back_as_provisional() -
 
         assert not any(effect.provisional for effect in feed.consumer.emitted.values())
         if not erased and history == 200:
-            assert standing(feed.consumer) == in_order(POLICIES, events)
+            assert not_retracted(feed.consumer) == in_order(POLICIES, events)

@@ -16,7 +16,7 @@ class WorkerClock:
 
     def __init__(self, pace: Pace, loop: Loop) -> None:
         self.steps: list[Step] = []
-        """What was done to it. A step lasts until somebody has looked at the clock that was set right."""
+        """What was done to it. A step lasts until somebody has read the clock that was set right."""
         self._pace: Final = pace
         self._loop: Final = loop
         self._by = 0

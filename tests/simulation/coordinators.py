@@ -97,16 +97,16 @@ class Transactions:
         producer = known.producer
         left = [self._log.of(*place) for place in known.partitions]
 
-        def mark() -> None:
+        def write_marker() -> None:
             partition = left.pop()
-            partition.mark(producer, commit=commit)
+            partition.write_marker(producer, commit=commit)
             if left:
-                self._later(lambda: left[-1].when_led(mark))
+                self._later(lambda: left[-1].when_led(write_marker))
             else:
                 known.ending = False
                 known.partitions.clear()
 
-        self._later(lambda: left[-1].when_led(mark))
+        self._later(lambda: left[-1].when_led(write_marker))
 
 
 class Joined(NamedTuple):
@@ -149,7 +149,7 @@ class Group:
         known = self._members.setdefault(member, _Member(now))
         known.seen, known.answer = now, answer
         self.rebalance(now)
-        self.look(now)
+        self.check_members(now)
 
     def heartbeat(self, member: str, generation: int, now: float) -> None:
         """Raises UnknownMemberIdError, IllegalGenerationError, RebalanceInProgressError: the member has to join."""
@@ -167,14 +167,14 @@ class Group:
     def leave(self, member: str, now: float) -> None:
         if self._members.pop(member, None) is not None:
             self.rebalance(now)
-            self.look(now)
+            self.check_members(now)
 
     def rebalance(self, now: float) -> None:
         """Begin one, unless one is under way."""
         if self._since is None:
             self._since = now
 
-    def look(self, now: float) -> None:
+    def check_members(self, now: float) -> None:
         """What time has brought: members that are silent are dropped, and a rebalance ends when all have joined."""
         for name, member in list(self._members.items()):
             silent = now - member.seen > self._session and member.answer is None

@@ -131,10 +131,10 @@ class Follower:
         """Seconds at most until a record is read; ``None``: no more records are read until the faults are over."""
         self._free = 0.0
         """When the record before is read."""
-        self.doom: Callable[[], None] | None = None
-        """Happens between two turns of a sweep."""
+        self.sweep_failpoint: Callable[[], None] | None = None
+        """Happens between two units of a sweep."""
         self._waits = 0
-        """Up to there is read in the middle of the next turn."""
+        """Up to there is read in the middle of the next unit of work."""
         self._process: Process | None = None
         self._loop: Loop | None = None
 
@@ -157,15 +157,15 @@ class Follower:
             self.read(end)
 
     def unit(self) -> None:
-        """The worker is in the middle of a turn: just the moment to read what waits, if the turn yields."""
-        if self.doom is not None and self._process is not None and self._between_turns_of_a_sweep():
-            self._process.burn(0, self.doom)
-            self.doom = None
+        """The worker is in the middle of a unit of work: just the moment to read what waits, if the unit yields."""
+        if self.sweep_failpoint is not None and self._process is not None and self._between_units_of_a_sweep():
+            self._process.fail_after(0, self.sweep_failpoint)
+            self.sweep_failpoint = None
         if self._waits > self.known and self._loop is not None:
             self._loop.call_soon(self.read, self._waits)
             self._waits = 0
 
-    def _between_turns_of_a_sweep(self) -> bool:
+    def _between_units_of_a_sweep(self) -> bool:
         for task in self._tasks.values():
             sweep = task.shard.sweep
             if sweep is not None and 0 < len(sweep) < len(task.shard.tickets) and not task._working.locked():
@@ -229,7 +229,7 @@ class Deployer:
         for _ in range(2):
             for machine in injector.cluster.machines:
                 if (worker := machine.worker) is not None:
-                    worker.deployments.doom = partial(injector.die, machine, worker)
+                    worker.deployments.sweep_failpoint = partial(injector.die, machine, worker)
             await injector.wait_until(self._begins())
             await injector.wait(2)
 
@@ -260,7 +260,7 @@ class Deployer:
             await self._random.choice([self._die_in_the_sweep, self._die_behind])(injector)
 
     async def _die_in_the_sweep(self, injector: FaultInjector) -> None:
-        """A worker dies in the sweep, which takes several turns where few tickets are woken in one."""
+        """A worker dies in the sweep, which takes several units where few tickets are woken in one."""
 
         def sweeping() -> list[WorkerProcess]:
             running = injector.cluster.running
@@ -269,11 +269,11 @@ class Deployer:
         if self._random.random() < 0.5:
             for machine in injector.cluster.machines:
                 if (worker := machine.worker) is not None:
-                    worker.deployments.doom = partial(injector.die, machine, worker)
+                    worker.deployments.sweep_failpoint = partial(injector.die, machine, worker)
             return
         await injector.until(lambda: bool(sweeping()), 3, 0.01)
         for worker in sweeping():
-            self._ambush(
+            self._die_at_request(
                 injector, worker, *self._random.choice([("end", 1), ("end", 2), ("append", 2), ("append", 3), ("append", 4)])
             )
 
@@ -281,13 +281,13 @@ class Deployer:
         """A worker that does not know the last deployment yet dies when effects are written and the changelog is not."""
         for worker in injector.cluster.running:
             if worker.deployments.known < self._log.end:
-                self._ambush(injector, worker, "end", self._random.choice([1, 1, 2]))
+                self._die_at_request(injector, worker, "end", self._random.choice([1, 1, 2]))
 
-    def _ambush(self, injector: FaultInjector, worker: WorkerProcess, request: str, count: int) -> None:
+    def _die_at_request(self, injector: FaultInjector, worker: WorkerProcess, request: str, count: int) -> None:
         """``count``: it does not survive the last of so many of these requests."""
         machine = next(one for one in injector.cluster.machines if one.worker is worker)
-        if not worker.process.marked:
-            worker.process.ambush = request, count, partial(injector.die, machine, worker)
+        if not worker.process.has_failpoint:
+            worker.process.request_failpoint = request, count, partial(injector.die, machine, worker)
 
     def _begins(self) -> float:
         """When the last deployment begins to hold, seconds of the loop."""
@@ -309,6 +309,6 @@ _WAYS: Final[list[Callable[[Deployer, FaultInjector], Awaitable[None]]]] = [
     Deployer.rejudge,
 ]
 _STEPS_OF_A_SWEEP: Final = [("end", 1), ("end", 2), ("append", 2), ("append", 3), ("append", 4)]
-"""Requests after so many of which a worker dies: between effects and changelog, or between two turns."""
+"""Requests after so many of which a worker dies: between effects and changelog, or between two units of work."""
 _MEANWHILE: Final[list[Nemesis]] = [kill, kill, rebalance, stop, leader_away, trouble]
 """What strikes at a sweep."""

@@ -47,11 +47,11 @@ def _swept(recording: Recording, deployments: Deployments) -> Iterator[str]:
     for key, value in newest.items():
         if value is None:
             continue
-        held = codec.decode(value)
-        step = engine.wake(held, recording.until)
-        if step.state is not held or step.effects:
+        state = codec.decode(value)
+        step = engine.wake(state, recording.until)
+        if step.state is not state or step.effects:
             found = ", ".join(f"{one.kind} {one.ladder or one.commitment} at {one.at}" for one in step.effects)
-            yield f"swept: {key!r} is judged by deployment {held.head.deployment}, and wakes with {found or 'no effects'}"
+            yield f"swept: {key!r} is judged by deployment {state.head.deployment}, and wakes with {found or 'no effects'}"
 
 
 def _unchanged(recording: Recording) -> Iterator[str]:

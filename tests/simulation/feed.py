@@ -36,7 +36,7 @@ class Feed:
         """When the events happened that will be published."""
         self._recovered = False
 
-    async def stand(self) -> None:
+    async def report(self) -> None:
         """For ever: publish it."""
         clock = asyncio.get_running_loop().time
         complete, state, until = self._helpdesk.minute(), FeedState.COMPLETE, clock()

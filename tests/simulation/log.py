@@ -147,7 +147,7 @@ class Partition:
         self._wake()
         return written
 
-    def mark(self, producer: Producer, *, commit: bool) -> None:
+    def write_marker(self, producer: Producer, *, commit: bool) -> None:
         """Write the marker that ends the producer's transaction here. Its epoch counts from now on."""
         known = self.known.setdefault(producer.id, _Known(producer.epoch))
         if producer.epoch > known.epoch:

@@ -120,9 +120,9 @@ class Loop:
         if not busy:
             return
         process = busy[0] if len(busy) == 1 else busy[int(self._random.random() * len(busy))]
-        if process.fuse is not None and process.steps >= process.fuse[0]:
-            _, action = process.fuse
-            process.fuse = None
+        if process.step_failpoint is not None and process.steps >= process.step_failpoint[0]:
+            _, action = process.step_failpoint
+            process.step_failpoint = None
             action()
             return
         ready = process.ready

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def check_memory(shard: Shard, settings: Settings) -> Iterator[str]:
-    """Objections, between two turns. The index is made anew, as at a takeover."""
+    """Objections, between two units of work. The index is made anew, as at a takeover."""
     timers, expirations = TimerQueue(), Expirations()
     lists = TicketLists()
     counts = OpenCommitmentCounts(shard.open_counts._metrics)

@@ -46,7 +46,7 @@ class FaultInjector:
         await asyncio.sleep(max(0.0, time - self.simulation.loop.time()))
 
     async def until(self, true: Callable[[], bool], most: float, every: float = 0.05) -> None:
-        """Wait for it, but so many seconds at most. ``every``: how often to look."""
+        """Wait for it, but so many seconds at most. ``every``: how often it is checked."""
         ends = self.simulation.loop.time() + most
         while not true():
             if self.simulation.loop.time() > ends:
@@ -82,18 +82,20 @@ class FaultInjector:
         machine = machine or self.machine()
         for _ in range(200):
             worker = machine.worker
-            if worker is not None and worker.process.alive and not worker.process.stopped and not worker.process.marked:
-                self.mark(worker, within, partial(action, machine, worker), requests)
+            if worker is not None and worker.process.alive and not worker.process.stopped and not worker.process.has_failpoint:
+                self.set_failpoint(worker, within, partial(action, machine, worker), requests)
                 return
             await asyncio.sleep(0.05)
 
-    def mark(self, worker: WorkerProcess, within: int, action: Callable[[], None], requests: Sequence[str] = ()) -> None:
+    def set_failpoint(
+        self, worker: WorkerProcess, within: int, action: Callable[[], None], requests: Sequence[str] = ()
+    ) -> None:
         """Do this at one of so many steps, or when a request is served: of these kinds, or of any, the rare ones as often."""
         if not requests and self.random.random() < 0.5:
-            worker.process.burn(self.random.randint(1, within), action)
+            worker.process.fail_after(self.random.randint(1, within), action)
         else:
             kind = self.random.choice(requests or REQUESTS)
-            worker.process.ambush = kind, self.random.choice([1, 1, 2, 3, 5, 8]), action
+            worker.process.request_failpoint = kind, self.random.choice([1, 1, 2, 3, 5, 8]), action
 
 
 async def kill(injector: FaultInjector) -> None:
@@ -128,10 +130,10 @@ async def stop(injector: FaultInjector) -> None:
         generation, successor = group.generation, random.choice(others).worker
         if not in_a_transaction:
             await injector.until(lambda: group.generation > generation, 15)
-        if successor is not None and not successor.process.marked:
+        if successor is not None and not successor.process.has_failpoint:
             # Nobody reads what workers have written but who takes over.
             requests = ("read",) if in_a_transaction else ()
-            injector.mark(successor, 120, partial(_meet, injector, worker, successor), requests)
+            injector.set_failpoint(successor, 120, partial(_meet, injector, worker, successor), requests)
         await injector.until(lambda: not worker.process.stopped, 15 if in_a_transaction else 2)
     else:
         await asyncio.sleep(random.choice([0.5, 2.0, 4.0, 7.0, 9.0, 12.0]) * (0.8 + random.random() * 0.4))
@@ -171,7 +173,7 @@ async def trouble(injector: FaultInjector) -> None:
 
 
 async def leader_away(injector: FaultInjector) -> None:
-    """Partitions of one topic have no leader for a while, and what lies between two steps of a turn takes seconds."""
+    """Partitions of one topic have no leader for a while, and what lies between two steps of a unit of work takes seconds."""
     topics = injector.simulation.topics
     topic = injector.random.choice([topics.changelog, topics.changelog, *(spec.name for spec in topics.specs())])
     with injector.without_leader(topic):

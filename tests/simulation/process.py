@@ -50,29 +50,29 @@ class Process:
         """As by SIGSTOP."""
         self.steps = 0
         """Callbacks that have run."""
-        self.fuse: tuple[int, Callable[[], None]] | None = None
+        self.step_failpoint: tuple[int, Callable[[], None]] | None = None
         """At how many steps something happens to the process, before the next callback runs."""
-        self.ambush: tuple[str, int, Callable[[], None]] | None = None
+        self.request_failpoint: tuple[str, int, Callable[[], None]] | None = None
         """For which kind of request, and how many more of them, something happens when it is served and not answered yet."""
 
     @property
-    def marked(self) -> bool:
+    def has_failpoint(self) -> bool:
         """Whether something is to happen to it at a step or a request."""
-        return self.fuse is not None or self.ambush is not None
+        return self.step_failpoint is not None or self.request_failpoint is not None
 
-    def spare(self) -> None:
+    def clear_failpoints(self) -> None:
         """Nothing is to happen to it."""
-        self.fuse = self.ambush = None
+        self.step_failpoint = self.request_failpoint = None
 
-    def burn(self, steps: int, action: Callable[[], None]) -> None:
+    def fail_after(self, steps: int, action: Callable[[], None]) -> None:
         """Do this when so many more callbacks have run."""
-        self.fuse = self.steps + steps, action
+        self.step_failpoint = self.steps + steps, action
 
     def served(self, kind: str) -> None:
         """The brokers have done what the process asked for, and have not answered."""
-        if self.ambush is not None and self.ambush[0] == kind:
-            _, left, action = self.ambush
-            self.ambush = (kind, left - 1, action) if left > 1 else None
+        if self.request_failpoint is not None and self.request_failpoint[0] == kind:
+            _, left, action = self.request_failpoint
+            self.request_failpoint = (kind, left - 1, action) if left > 1 else None
             if left == 1:
                 action()
 

@@ -15,6 +15,7 @@ from stream.runtime.kafka.topics import Topics
 from stream.runtime.partition import time_slices
 from stream.runtime.settings import ClockMode, Settings
 from stream.runtime.settings_sources import load
+from stream.sla.codec import codec
 from stream.sla.effects import Kind
 from stream.wire.effect import decode_effect
 from tests.chaos.pace import MINUTE, Pace
@@ -96,13 +97,13 @@ def workload(random: Random, clock: ClockMode, of_erasures: Random) -> Workload:
 def simulate(seed: int) -> Outcome:
     """The run of this seed, judged."""
     of_deployments = Random(f"deployments of {seed}")
-    of_units = Random(f"turns of {seed}")
-    turns: dict[str, Any] = {
-        "MOST_WOKEN": of_units.choice([1, 1, 2, 2_000]),  # the sweep of a few tickets, too, takes several turns
-        "SLICE_SECONDS": of_units.choice([0.0, 0.01, 0.01]),  # and a turn, several slices
-        "MOST_OUTPUTS": of_units.choice([1, 4_000, 4_000]),  # and a batch, a turn an effect
+    of_units = Random(f"turns of {seed}")  # another text would give other runs to all seeds
+    limits: dict[str, Any] = {
+        "MOST_WOKEN": of_units.choice([1, 1, 2, 2_000]),  # the sweep of a few tickets, too, takes several units of work
+        "SLICE_SECONDS": of_units.choice([0.0, 0.01, 0.01]),  # and a unit, several slices
+        "MOST_OUTPUTS": of_units.choice([1, 4_000, 4_000]),  # and a batch, a unit an effect
     }
-    with patch.multiple(time_slices, **turns), patch.object(log_of_deployments, "decode_snapshot", decoded):
+    with patch.multiple(time_slices, **limits), patch.object(log_of_deployments, "decode_snapshot", decoded):
         return _simulate(seed, of_deployments)
 
 
@@ -169,12 +170,12 @@ class _Run:
         loop = self.simulation.loop
         watching = loop.spawn(loop.environment, self._watch())
         publishing = loop.spawn(loop.environment, self._helpdesk.follow(self._workload.feed))
-        standing = loop.spawn(loop.environment, self._feed.stand()) if self._watched else None
+        reporting = loop.spawn(loop.environment, self._feed.report()) if self._watched else None
         injector = FaultInjector(self._random, self.cluster, self._helpdesk, self.injected)
         ends = self._workload.minutes * MINUTE / SPEED / 1e6
         deploying = loop.spawn(loop.environment, self._deployer.work(injector, ends))
         await asyncio.gather(
-            *(loop.spawn(loop.environment, self._haunt(injector, ends)) for _ in range(self._random.choice([1, 2, 3])))
+            *(loop.spawn(loop.environment, self._inject(injector, ends)) for _ in range(self._random.choice([1, 2, 3])))
         )
         await deploying
         await publishing
@@ -188,11 +189,12 @@ class _Run:
         # A partition wakes its tickets in the order of their instants: when this breach is published, all before it are.
         await self._until(self._canaries_died, "the last breaches are published")
         await self._until(self._swept, "every partition is swept after the last deployment")
+        await self._until(self._settled, "all tickets have settled")
         ticking.cancel()
-        if standing is not None:
+        if reporting is not None:
             self._feed.recover()
             await self._until(self._confirmed, "everything provisional is confirmed")
-            standing.cancel()
+            reporting.cancel()
         await self._until(self._processed, "all input is committed")
         self.cluster.check_memory()
         for machine in self.cluster.machines:
@@ -204,10 +206,10 @@ class _Run:
     async def _watch(self) -> None:
         """The coordinator of the group notices who is silent."""
         while True:
-            self.simulation.group.look(self.simulation.loop.time())
+            self.simulation.group.check_members(self.simulation.loop.time())
             await asyncio.sleep(0.25)
 
-    async def _haunt(self, injector: FaultInjector, ends: float) -> None:
+    async def _inject(self, injector: FaultInjector, ends: float) -> None:
         while self.simulation.loop.time() < ends:
             await self._random.choice(self._kinds)(injector)
             await injector.wait(1.5)
@@ -219,8 +221,8 @@ class _Run:
             machine.start()
         for worker in self.cluster.running:
             worker.link.cut = False
-            worker.process.spare()
-            worker.deployments.doom = None
+            worker.process.clear_failpoints()
+            worker.deployments.sweep_failpoint = None
             self.simulation.loop.go_on(worker.process)
             worker.deployments.read(self.simulation.deployments.end)
 
@@ -239,6 +241,11 @@ class _Run:
         tasks = [task for worker in self.cluster.running for task in worker.tasks.values()]
         number = self.simulation.deployments.last.number
         return {task.shard.number for task in tasks if task.shard.swept == number} == set(range(PARTITIONS))
+
+    def _settled(self) -> bool:
+        shards = [task.shard for worker in self.cluster.running for task in worker.tasks.values()]
+        settling = [stored for shard in shards for _, stored in shard.tickets.items() if codec.decode(stored).settling]
+        return {shard.number for shard in shards} == set(range(PARTITIONS)) and not settling
 
     def _confirmed(self) -> bool:
         shards = [task.shard for worker in self.cluster.running for task in worker.tasks.values()]

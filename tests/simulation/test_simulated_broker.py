@@ -110,7 +110,7 @@ def test_a_group_gives_every_partition_to_one_member_and_takes_no_commit_of_thos
     with pytest.raises(IllegalGenerationError):
         group.commit("a", 1, {0: 6}, 3.0)
     group.heartbeat("a", 2, 8.0)
-    group.look(9.0)
+    group.check_members(9.0)
     with pytest.raises(UnknownMemberIdError):
         group.commit("b", 2, {0: 7}, 9.5)
     join("a", 10.0)

@@ -23,6 +23,7 @@ from stream.runtime.recovery.store import SCHEME, Store
 from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.takeover import Assignment, Restored, close, take_over
 from stream.sla.engine import Engine
+from stream.sla.settling import Lateness
 from tests.simulation.clients import SimulatedClients
 from tests.simulation.consumer import Consumer, Membership
 from tests.simulation.deployments import Follower
@@ -58,7 +59,7 @@ class Simulation(NamedTuple):
     deployments: DeploymentLog
     pace: Pace
     busy: float
-    """How much of the time a worker is busy: the share of its looks at the clock before which some has passed."""
+    """How much of the time a worker is busy: the share of its readings of the clock before which some has passed."""
 
 
 class WorkerProcess:
@@ -88,7 +89,8 @@ class WorkerProcess:
         self._producer: Final = PlainProducer(brokers)
         self._clients: Final = SimulatedClients(brokers, 20)
         self._detector: Final = SuspensionDetector(settings.session_timeout / 1e6 / 2, loop.time)
-        engine = Engine(simulation.deployments.deployments, history=settings.history)
+        lateness = Lateness(settings.late_after, settings.settling)
+        engine = Engine(simulation.deployments.deployments, history=settings.history, lateness=lateness)
         metrics = Metrics(engine.policies)
         self.deployments: Final = Follower(simulation.deployments, engine, metrics, self.tasks)
         consumer: Any = self._consumer
@@ -154,7 +156,7 @@ class WorkerProcess:
             self._assigned(await self._join())
             self._spawn(self._recover, self._generation)
             await self._rejoin.wait()
-            # First of all: no turn begins any more, and the last one is finished before the commit.
+            # First of all: no unit of work begins any more, and the last one is finished before the commit.
             self._moving = True
             await self._hold()
             await self._consumer.commit()
@@ -218,8 +220,8 @@ class WorkerProcess:
         ends = await reader.end_offsets(tps)
         reader.assign(tps)
         for tp in tps:
-            held = self._store.persisted_offset(tp)
-            reader.seek(tp, 0 if held is None else held + 1)
+            restored = self._store.persisted_offset(tp)
+            reader.seek(tp, 0 if restored is None else restored + 1)
         left = [tp for tp in tps if await reader.position(tp) < ends[tp]]
         while left:
             found = await reader.getmany(*left, timeout_ms=20)

@@ -1,10 +1,10 @@
 """A worker's whole path of an event, the broker left out: microseconds by stage, and events a second.
 
-    python benchmarks/turn.py [TICKETS]
+    python benchmarks/unit_of_work.py [TICKETS]
 
 The lives of ``benchmarks/apply.py`` on the Batoi policy, interleaved as they would arrive (some 4,300 tickets are open at a
 time, by default 40,000 events), go batch by batch through each stage alone and through ``stream.runtime.partition.commit``
-with a producer that only looks at what it is given. The figure to reach is 16 us for the whole, Kafka's own part included.
+with a producer that only takes what it is given. The figure to reach is 16 us for the whole, Kafka's own part included.
 
 A figure is the sum over the batches of the least a batch took in any round: batches are short enough to be done between two
 interruptions, so it is the same from run to run even on a machine that is shared, where long rounds differ by half. (A
@@ -109,28 +109,28 @@ def _stages(engine: Engine, batches: list[list[Any]], times: Times) -> None:
     metrics = Metrics(engine.policies)
     open_counts = metrics.open_commitments.begin(0)
     for records in batches:
-        marks = [time.perf_counter()]
+        instants = [time.perf_counter()]
         incoming = [decode(record.key, record.value, now=None) for record in records]
-        marks.append(time.perf_counter())
+        instants.append(time.perf_counter())
         states = [codec.decode(tickets[record.key]) if record.key in tickets else None for record in records]
-        marks.append(time.perf_counter())
+        instants.append(time.perf_counter())
         steps = [
             engine.apply(state, one.ticket, one.event, one.event.at)
             for state, one in zip(states, incoming, strict=True)
             if isinstance(one, Incoming)
         ]
-        marks.append(time.perf_counter())
+        instants.append(time.perf_counter())
         encoded = [codec.encode(step.state) for step in steps]
-        marks.append(time.perf_counter())
+        instants.append(time.perf_counter())
         effects = [effect for step in steps for effect in step.effects]
         written = [(encode_effect(effect), effect_headers(effect, b"/breachwatch")) for effect in effects]
-        marks.append(time.perf_counter())
+        instants.append(time.perf_counter())
         metrics.effects(effects, clock_is_wall=False)
         for state, step in zip(states, steps, strict=True):
             open_counts.change(state, step.state)
-        marks.append(time.perf_counter())
+        instants.append(time.perf_counter())
         names = ("decode", "read the state", "apply", "write the state", "wire", "metrics")
-        for name, began, ended in zip(names, marks, marks[1:], strict=False):
+        for name, began, ended in zip(names, instants, instants[1:], strict=False):
             times[name].append(ended - began)
         tickets.update(zip((record.key for record in records), encoded, strict=True))
         del incoming, states, steps, effects, written
