@@ -137,8 +137,9 @@ class Settings:
     feed_lag_limit: int = _setting(
         read.Length("1m", "1d"),
         "5m",
-        "How far a watched feed may be behind. Breaches for which it is further behind are provisional until the feed is complete "
-        "up to them. Set it to several times the interval of the ticks. Only feeds whose ticks have a state are watched.",
+        "How far a watched feed may be behind. Breaches for which it is further behind are provisional until the feed is "
+        "complete up to them. Set it to several times the interval of the ticks. Only feeds whose ticks have a state are "
+        "watched.",
     )
     retention: int | None = _setting(
         read.retention,
