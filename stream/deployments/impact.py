@@ -36,7 +36,7 @@ class Touch(StrEnum):
     ENDS = "ends"
     """It is cancelled or released."""
     TAKES_BACK = "takes_back"
-    """Something that was published is true no more."""
+    """Something that was published is no longer true."""
     OTHER = "other"
     """It is paused, resumed, fulfilled, or measured and not judged."""
 

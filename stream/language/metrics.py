@@ -148,7 +148,7 @@ def _with_reopens(
     optional: Mapping[str, Condition | None],
     report: Report,
 ) -> Metric | None:
-    """``reopens`` as stated, as the base has it, or else: as soon as ``stops`` holds no more."""
+    """``reopens`` as stated, as the base has it, or else: as soon as ``stops`` no longer holds."""
     if metric.again is not Again.CONTINUE:
         if "reopens" in given:
             report(("reopens",), f"has no effect with `again: {metric.again}`; write `again: continue`")

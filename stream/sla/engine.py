@@ -4,7 +4,7 @@ What is true of a ticket is a function of the *set* of its events, the deploymen
 not of the order in which events arrived, nor of when a deployment became known. An event that is the newest, and later than
 anything that time or a deployment has made true, is folded onto what is known. Any other is put at its place in the history,
 the ticket is folded again, and the difference between what was emitted and what is true goes out: what is missing is emitted,
-marked ``late``; what is true no more is taken back. The same happens when the timeline of deployments behind a ticket changes.
+marked ``late``; what is no longer true is taken back. The same happens when the timeline of a ticket's deployments changes.
 Where the history of a ticket arrives long after it happened, the difference waits until that has come to an end
 (``stream.sla.settling``).
 

@@ -132,7 +132,7 @@ class Feeds(Generic[Key]):
         return self._waiting[key][1] if key in self._waiting else None
 
     def forget(self, key: Key) -> None:
-        """A ticket waits no more."""
+        """A ticket no longer waits."""
         self._waiting.pop(key, None)
 
     def take(self) -> tuple[Key, str] | None:

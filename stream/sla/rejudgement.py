@@ -1,4 +1,4 @@
-"""A ticket under another timeline of deployments than the one that judged it: what is true no more, and what is true instead.
+"""A ticket under another timeline of deployments than the one that judged it: what is no longer true, and what is true instead.
 
 That is so where a deployment became known only after the ticket had passed its instant, and where one gave way to another.
 """

@@ -7,8 +7,8 @@ Rules:
 2. Such an effect is provisional if a feed of its ticket is stale for its instant, and it is not late. It is *unconfirmed* then.
 3. An unconfirmed effect is *confirmed* once every watched feed of its ticket is complete up to its instant: it is restated
    and no longer provisional.
-4. An unconfirmed effect that is taken back is unconfirmed no more. If it is stated again at once, nobody has been paged for it
-   yet, so it is not late.
+4. An unconfirmed effect that is taken back is no longer unconfirmed. If it is stated again at once, nobody has been paged for
+   it yet, so it is not late.
 5. A ticket keeps at most ``MOST_UNCONFIRMED`` of them. What follows is emitted as a fact.
 6. What leaves the kept history of a ticket is confirmed before, because it could not be restated afterwards. What leaves it in
    the step that finds it is emitted as a fact. So is all that is unconfirmed of a ticket confirmed before it is erased or

@@ -40,7 +40,7 @@ class Waiting:
         self._since.setdefault(ticket, since)
 
     def take(self, now: float) -> tuple[str, float] | None:
-        """A ticket that is due, and since when it has waited; it waits no more. ``None``: none is due."""
+        """A ticket that is due, and since when it has waited; it no longer waits. ``None``: none is due."""
         at = self.next
         if at is None or at > now:
             return None

@@ -228,7 +228,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     partial: bool
     """The creation of the ticket has not been seen."""
     known_since: int | None = None
-    """Events up to this instant are kept no more: causes before it are empty, and cycles that ended before it are missing."""
+    """Events up to this instant are no longer kept: causes before it are empty, and cycles that ended before it are missing."""
     events: int
     """The number of events that it is made from."""
     later: int
