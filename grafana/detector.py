@@ -190,8 +190,8 @@ def _waiting() -> list[Json]:
         graph(
             8,
             "Time since the last event",
-            "By partition, counted from the youngest event time it brought, on the clock that deadlines "
-            "go by. All of them rising: the feed is silent.",
+            "By partition: the time since its newest event, on the clock that deadlines follow. "
+            "If all of them rise, the feed is silent.",
             "s",
             Query(
                 f"max by (partition) (sla_clock_timestamp_seconds{{{WHICH}}} + {clock} - "
@@ -298,10 +298,10 @@ def _deployments() -> list[Json]:
         table(
             8,
             "Deployments",
-            "The newest deployment that each worker knows, the one that all its tickets have met, and whether its policy files "
-            "differ from the newest one.",
+            "The newest deployment that each worker knows, the one that is applied to all its tickets, and whether its "
+            "policy files differ from the newest one.",
             Column("known", f"max by (instance) (sla_deployment_newest{{{WHICH}}})", "none"),
-            Column("met by all", f"min by (instance) (sla_deployment_swept{{{WHICH}}})", "none"),
+            Column("applied to all", f"min by (instance) (sla_deployment_swept{{{WHICH}}})", "none"),
             Column("files differ", f"max by (instance) (sla_policy_files_differ{{{WHICH}}})", "none"),
             keys={"instance": 180},
             sort=("known", True),
@@ -310,7 +310,7 @@ def _deployments() -> list[Json]:
         graph(
             8,
             "Sweep",
-            "Tickets that have still to be woken after a deployment, by partition.",
+            "Tickets that are still to be woken after a deployment, by partition.",
             "short",
             Query(f"sum by (partition) (sla_sweep_remaining_tickets{{{WHICH}}})", "{{partition}}"),
             roof=10,
@@ -466,7 +466,7 @@ def _notify() -> list[Json]:
         graph(
             8,
             "Messages waiting",
-            "Messages that wait for a destination, in quiet hours too, and effects that were not read for it yet.",
+            "Messages that wait for a destination, also in quiet hours, and effects that have not been read for it yet.",
             "short",
             Query(f"sum by (destination) (sla_notify_waiting_messages{{{SERVED}}})", "waiting: {{destination}}"),
             Query(f"sum by (destination) (sla_notify_lag_records{{{SERVED}}})", "not read: {{destination}}"),
@@ -480,7 +480,7 @@ def _writeback() -> list[Json]:
         graph(
             12,
             "Written into helpdesks",
-            "Tickets per interval that were to be written, by helpdesk and how it ended.",
+            "Attempts per interval to write a ticket, by helpdesk and outcome.",
             "short",
             Query(
                 f"sum by (desk, outcome) (increase(sla_writeback_tickets_total{{{SERVED}}}[{RATE}]))", "{{desk}} {{outcome}}"

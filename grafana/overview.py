@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from panels import Json
 
 POLICY: Final = f'policy=~"$policy", commitment=~"$commitment", {INSTALLATION}'
-WHOM: Final = f'priority=~"$priority", team=~"$team", customer=~"$customer", {POLICY}'
+SELECTED: Final = f'priority=~"$priority", team=~"$team", customer=~"$customer", {POLICY}'
 LADDERS: Final = f'policy=~"$policy", {INSTALLATION}'
 RANGE: Final = "$__range"
 STEP: Final = "$__interval"
@@ -116,7 +116,7 @@ def _figures() -> list[Json]:
             "Breached and still owed",
             "Open commitments whose target has passed, now, and how many they were.",
             "none",
-            Query(f'sum(sla_open_commitments{{state="breached", {WHOM}}})', "now"),
+            Query(f'sum(sla_open_commitments{{state="breached", {SELECTED}}})', "now"),
             steps=[(GREEN, None), (RED, 0.5)],
         ),
     ]
@@ -156,7 +156,7 @@ def _where() -> list[Json]:
             Query(_net("breached", STEP, "commitment"), "{{commitment}}"),
             # Recorded series have no exemplars.
             Query(
-                f'0 * sum(increase(sla_commitments_total{{outcome="breached", {WHOM}}}[{RATE}]))',
+                f'0 * sum(increase(sla_commitments_total{{outcome="breached", {SELECTED}}}[{RATE}]))',
                 "tickets (dots)",
                 exemplars=True,
             ),
@@ -168,7 +168,7 @@ def _where() -> list[Json]:
 
 
 def _flow() -> list[Json]:
-    taken_back = f"policy_commitment_priority_team_customer_kind:sla_retractions:delta1m{{{WHOM}}}"
+    taken_back = f"policy_commitment_priority_team_customer_kind:sla_retractions:delta1m{{{SELECTED}}}"
     return [
         graph(
             8,
@@ -199,7 +199,7 @@ def _flow() -> list[Json]:
             "Open commitments by state",
             "Not fulfilled yet: running, paused, or breached (overdue).",
             "short",
-            Query(f"sum by (state) (sla_open_commitments{{{WHOM}}})", "{{state}}"),
+            Query(f"sum by (state) (sla_open_commitments{{{SELECTED}}})", "{{state}}"),
             stacked=True,
             colours={"breached": RED, "running": GREEN, "paused": GREY},
         ),
@@ -208,7 +208,7 @@ def _flow() -> list[Json]:
 
 def _customers() -> list[Json]:
     breached, met = _net("breached", RANGE, "customer"), _net("met", RANGE, "customer")
-    owed = f'sum by (customer) (sla_open_commitments{{state="breached", {WHOM}}})'
+    owed = f'sum by (customer) (sla_open_commitments{{state="breached", {SELECTED}}})'
     return [
         table(
             12,
@@ -382,4 +382,4 @@ def _rest() -> list[Json]:
 def _net(what: str, window: str, by: str = "") -> str:
     """Commitments ``met``, ``breached``, ``started`` or ``reopened`` within a window, in whole numbers."""
     grouped = f" by ({by}) " if by else ""
-    return f"sum{grouped}(sum_over_time({COUNT}{what}:delta1m{{{WHOM}}}[{window}]))"
+    return f"sum{grouped}(sum_over_time({COUNT}{what}:delta1m{{{SELECTED}}}[{window}]))"

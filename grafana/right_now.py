@@ -25,7 +25,7 @@ from panels import (
 if TYPE_CHECKING:
     from panels import Json
 
-WHOM: Final = f'team=~"$team", customer=~"$customer", policy=~"$policy", {INSTALLATION}'
+SELECTED: Final = f'team=~"$team", customer=~"$customer", policy=~"$policy", {INSTALLATION}'
 POLICY: Final = f'policy=~"$policy", {INSTALLATION}'
 STEP: Final = "$__interval"
 BANDS: Final = (
@@ -66,7 +66,7 @@ def board() -> Json:
 
 def _within(le: str, by: str = "") -> str:
     grouped = f" by ({by}) " if by else ""
-    return f'sum{grouped}(sla_open_commitment_remaining_seconds_bucket{{le="{le}", {WHOM}}})'
+    return f'sum{grouped}(sla_open_commitment_remaining_seconds_bucket{{le="{le}", {SELECTED}}})'
 
 
 def _band(low: str, high: str, by: str = "") -> str:
@@ -105,7 +105,7 @@ def _figures() -> list[Json]:
             "Paused",
             "The clock is paused, for example while the ticket waits for its customer.",
             "none",
-            Query(f'sum(sla_open_commitments{{state="paused", {WHOM}}})', "now"),
+            Query(f'sum(sla_open_commitments{{state="paused", {SELECTED}}})', "now"),
             steps=PLAIN,
         ),
         stat(
@@ -127,8 +127,8 @@ def _at_risk() -> list[Json]:
         table(
             14,
             "At risk",
-            "Open commitments by the time until their deadline, as of now; an empty team: tickets without one. Which "
-            "tickets they are shows the page of each worker (*Workers*, below).",
+            "Open commitments by the time until their deadline, as of now; an empty team: tickets without one. The "
+            "page of each worker (*Workers*, below) lists these tickets.",
             Column("overdue", _within("0.0", by), "none", [("transparent", None), (RED, 0.5)]),
             Column("< 15 min", _band("0.0", "900.0", by), "none", [("transparent", None), (ORANGE, 0.5)]),
             Column("< 1 h", _band("900.0", "3600.0", by), "none", [("transparent", None), (YELLOW, 0.5)]),
@@ -201,7 +201,7 @@ def _alerts() -> list[Json]:
             "Click to open a worker's page: its next deadlines with their tickets and explanations.",
             Column("partitions", f"max by (instance) (sla_partitions_owned{{{INSTALLATION}}})", "none"),
             Column("live", f"max by (instance) (sla_partitions_live{{{INSTALLATION}}})", "none"),
-            Column("open", f"sum by (instance) (sla_open_commitments{{{WHOM}}})", "none"),
+            Column("open", f"sum by (instance) (sla_open_commitments{{{SELECTED}}})", "none"),
             keys={"instance": 180},
             sort=("instance", False),
             links={"instance": ("Page of the worker", "http://${__value.raw}/")},
@@ -210,14 +210,14 @@ def _alerts() -> list[Json]:
 
 
 def _work() -> list[Json]:
-    owed = f'sla_open_commitments{{state="breached", {WHOM}}}'
+    owed = f'sla_open_commitments{{state="breached", {SELECTED}}}'
     return [
         graph(
             12,
             "Open commitments by state",
             "Running, paused, or breached (overdue).",
             "short",
-            Query(f"sum by (state) (sla_open_commitments{{{WHOM}}})", "{{state}}"),
+            Query(f"sum by (state) (sla_open_commitments{{{SELECTED}}})", "{{state}}"),
             stacked=True,
             colours={"breached": RED, "running": GREEN, "paused": GREY},
         ),

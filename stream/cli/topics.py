@@ -102,11 +102,12 @@ def _check(broker: str, app_id: str, topic_prefix: str, partitions: str, rejecte
 @command.command("repartition")
 @_where
 def _repartition(broker: str, app_id: str, topic_prefix: str) -> None:
-    """Move tickets after the input topic has got more partitions.
+    """Move tickets after partitions were added to the input topic.
 
     Workers read the partitions for which they were started, and the state of a ticket is in the partition of its key. When the
-    input has got more partitions, stop all workers and run this command. It moves each ticket to the partition to which its
-    events go now, and gives the other topics as many partitions. Then start the workers with the new number.
+    input has more partitions than the tickets are in, stop all workers and run this command. It moves each ticket to the
+    partition to which its events go now, and gives the other topics as many partitions. Then start the workers with the new
+    number.
 
     It refuses while workers run, and while the partitions from before have events that are not processed. If it is interrupted,
     run it again.

@@ -109,7 +109,9 @@ def _published(line: tuple[int, bytes]) -> int:
     help="Show only tickets with this value in a field, such as team=first-line. Repeatable.",
 )
 @click.option("--late/--no-late", default=None, help="Show only effects that correct the past, or leave them out.")
-@click.option("--routine/--no-routine", default=True, help="Leave out effects that report progress: started, paused, ...")
+@click.option(
+    "--routine/--no-routine", default=True, help="Show effects that report progress (started, paused, ...), or leave them out."
+)
 @click.option(
     "--since", "start", callback=since, help=f"Begin with the effects published since then: {SINCE_HELP}. Default: now."
 )
@@ -136,8 +138,9 @@ def command(
 ) -> None:
     """Show breaches, escalations and all other effects as they are published, a line each, until Ctrl-C.
 
-    An effect must fulfil every kind of option that is given, by any of its values. Only effects of committed transactions are
-    shown. The command joins no consumer group and commits nothing, so it takes no effect away from anybody.
+    An effect is shown if it matches each option that is given. If an option is repeated, one of its values must match. Only
+    effects of committed transactions are shown. The command joins no consumer group and commits nothing, so it takes no effect
+    away from anybody.
     """
     wanted = EffectFilter(types, frozenset(tickets), frozenset(policies), fields(priorities, customers, others), late, routine)
     in_colour = colour.on(sys.stdout)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MINUTE: Final = 60_000_000
 
 _PROBLEMS: Final = {
-    Code.POLICY_WITHDRAWN: "the policy is in no file any more: its open commitments are cancelled and its escalations released",
+    Code.POLICY_WITHDRAWN: "the policy is no longer in any file: its open commitments are cancelled, its escalations released",
     Code.COMMITMENT_WITHDRAWN: "the commitment is withdrawn: where it is open it is cancelled",
     Code.LADDER_WITHDRAWN: "the ladder is withdrawn: its escalations are released",
     Code.RENAME_WITHOUT_WAS: "{before} is withdrawn and {after} is added with the same content; "
@@ -29,8 +29,8 @@ _PROBLEMS: Final = {
     "add a version with `since` to keep what was promised to them",
     Code.VERSION_WITHOUT_SINCE: "the new version has no `since`: it needs one, from version 2 on",
     Code.VERSION_DOES_NOT_FOLLOW: "the version begins at {after}, out of order with version {before}, which keeps its range "
-    "though it is in no file any more; versions begin in the order of their numbers",
-    Code.VERSION_STAYS_IN_FORCE: "the latest version, from {after} on, is in no file any more and stays in force; "
+    "though it is no longer in any file; versions begin in the order of their numbers",
+    Code.VERSION_STAYS_IN_FORCE: "the latest version, from {after} on, is no longer in any file and stays in force; "
     "to replace it, add a version with a higher number",
     Code.SINCE_BEFORE_DEPLOYMENT: "`since` is {after}, before the deployment: clocks that began after it get the version now",
     Code.TARGET_SHORTENED: "the target is shortened in place, from {before} to {after}: open tickets are due earlier, "
@@ -97,7 +97,7 @@ def part_words(fact: Fact) -> str:
 def version_words(fact: Fact) -> str:
     """A sentence about the change of a version."""
     if fact.change is Change.DROPPED:
-        return f"version {fact.place.version} is in no file any more; it keeps its range"
+        return f"version {fact.place.version} is no longer in any file; it keeps its range"
     if fact.change is Change.CHANGED:
         return f"version {fact.place.version}, changed in place"
     since = f" from {value_words(fact.after, Part.SINCE)} on" if fact.after is not None else ""

@@ -137,8 +137,9 @@ class Settings:
     feed_lag_limit: int = _setting(
         read.Length("1m", "1d"),
         "5m",
-        "How old the completeness of a watched feed may be. Breaches for which it is older are provisional until the feed is "
-        "complete up to them. Several times the interval of its ticks; only feeds whose ticks have a state are watched.",
+        "How far a watched feed may be behind. Breaches for which it is further behind are provisional until the feed is "
+        "complete up to them. Set it to several times the interval of the ticks. Only feeds whose ticks have a state are "
+        "watched.",
     )
     retention: int | None = _setting(
         read.retention,
@@ -173,8 +174,8 @@ class Settings:
         read.metric_customers,
         "",
         "Customers, separated by commas, that are a label value of their own in the metrics of commitments; all others are "
-        "counted as 'other'. At most 100; a name with a comma in double quotation marks. Without any, no metric has the label "
-        "customer. The same for all workers.",
+        "counted as 'other'. At most 100; put a name with a comma in double quotation marks. Without any, no metric has the "
+        "label customer. The same for all workers.",
     )
     metric_label_sets: int = _setting(
         read.Whole(100, 10_000),
@@ -192,7 +193,7 @@ class Settings:
         "URL at which browsers and other workers reach these pages, if not http://metrics_address:metrics_port.",
     )
     page_prefix: str = _setting(
-        read.path_prefix, "", "Path below which a proxy shows the pages, such as /sla. The proxy may remove it or not."
+        read.path_prefix, "", "Path below which a proxy shows the pages, such as /sla. The proxy may remove it or keep it."
     )
     allowed_hosts: tuple[str, ...] = _setting(
         read.host_names,

@@ -163,8 +163,8 @@ def test_a_worker_that_dies_when_a_ticket_has_settled_publishes_each_effect_once
     assert len(ids) == len(set(ids))
     assert {effect.late for effect, _ in found} == {True}
     taken_back = {effect.retracts for effect, _ in found}
-    standing = [one for one in found if one.effect.id not in taken_back and not one.effect.retracts]
-    assert sorted(of_ticket(standing, "desk/old")) == sorted(EXPECTED)
+    unretracted = [one for one in found if one.effect.id not in taken_back and not one.effect.retracts]
+    assert sorted(of_ticket(unretracted, "desk/old")) == sorted(EXPECTED)
 
 
 def test_a_breach_shortly_before_its_event_arrived_is_news_and_in_no_detection_delay(

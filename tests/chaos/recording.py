@@ -71,7 +71,7 @@ class Recording(NamedTuple):
     calendars: Mapping[str, Any] = MappingProxyType({})
     """Of the policy files that were deployed, by the fingerprint of their set; those of the run's own file are left out."""
     feed_lag_limit: int = 0
-    """How old the completeness of the feed may be, microseconds."""
+    """How far the feed may be behind, microseconds."""
 
 
 async def read_all(bootstrap: str, topics: tuple[str, ...], partitions: int = PARTITIONS) -> dict[str, list[Stored]]:

@@ -111,7 +111,7 @@ def _life(random: Random, ticket: str, born: int, end: int) -> list[Event]:
 
 
 def _happens(random: Random, ticket: str, number: int, at: int) -> Event:
-    type_ = random.choice(["comment.added"] * 6 + ["ticket.changed"] * 8 + _SELDOM)
+    type_ = random.choice(["comment.added"] * 6 + ["ticket.changed"] * 8 + _RARE)
     if type_ == "ticket.deleted" and number % 2:
         type_ = "ticket.restored"
     more: dict[str, Any] = {"actor": random.choice(["agent", "agent", "agent", "customer", "customer", "bot"])}
@@ -135,7 +135,7 @@ def _event(ticket: str, number: int, at: int, type_: Any, **more: Any) -> Event:
     return Event(at=at, id=f"{ticket}:{number}", type=type_, source="desk", **more)
 
 
-_SELDOM: Final = [
+_RARE: Final = [
     "extension.granted",
     "escalation.requested",
     "escalation.acknowledged",

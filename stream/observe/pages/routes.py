@@ -82,7 +82,7 @@ class Routes:
         """``token``: required of every client, as a bearer token or as the password of basic authentication; empty: of none.
 
         ``hosts``: names under which browsers reach the worker, besides IP addresses and ``localhost``; ``*`` is any.
-        ``prefix``: path below which a proxy shows everything, such as ``/sla``. The proxy may remove it or not.
+        ``prefix``: path below which a proxy shows everything, such as ``/sla``. The proxy may remove it or keep it.
         """
         self._registry = registry
         self._ready = ready

@@ -71,7 +71,7 @@ def test_a_version_that_is_not_in_the_new_file_keeps_its_range_and_is_what_the_n
         "~ policy p",
         "    + version 2 from 2026-06-30T22:00:00Z on, compared with version 1",
         "        ~ commitment resolution, target: 1d -> 2d",
-        "    ~ version 1 is in no file any more; it keeps its range",
+        "    ~ version 1 is no longer in any file; it keeps its range",
     ]
 
 
@@ -114,7 +114,7 @@ def test_a_version_that_is_dropped_is_listed_and_changes_nothing(step: Stepping)
     found = step.find(file(first, second), file(second))
     assert list(plan_lines(found)) == [
         "~ policy p",
-        "    ~ version 1 is in no file any more; it keeps its range",
+        "    ~ version 1 is no longer in any file; it keeps its range",
         "",
         "policies: 0 added, 0 withdrawn, 0 renamed, 0 changed; calendars: 0 changed, on 0 days; 0 errors, 0 warnings",
     ]

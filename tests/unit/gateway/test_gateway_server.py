@@ -234,14 +234,14 @@ def test_idle_and_slow_connections_give_way_to_one_that_sends_at_once() -> None:
 
 def test_bodies_that_wait_for_more_give_way_when_they_hold_too_much() -> None:
     async def story(server: Server, _: Desk) -> None:
-        holding = [await connect(server) for _ in range(6)]
-        for client in holding:
+        slow = [await connect(server) for _ in range(6)]
+        for client in slow:
             with suppress(ConnectionError):
                 await client.send(request(b"x" * MAX_BODY, sign=False)[:-1])
         client = await connect(server)
         await client.send(request())
         assert await client.status() == 200
-        closed = [client for client in holding if client.reader.at_eof() or client.reader.exception() is not None]
+        closed = [client for client in slow if client.reader.at_eof() or client.reader.exception() is not None]
         assert len(closed) >= 3
 
     patient = Bounds(receiving_bytes=3 * MAX_BODY, idle_seconds=60, transfer_seconds=60)

@@ -111,7 +111,7 @@ class Life:
         self.effects += step.effects
         return self
 
-    def standing(self) -> dict[Kind, Effect]:
+    def unretracted(self) -> dict[Kind, Effect]:
         """By kind, the newest of what was emitted and not taken back."""
         taken_back = {effect.retracts for effect in self.effects}
         return {effect.kind: effect for effect in self.effects if effect.id not in taken_back and not effect.retracts}

@@ -271,31 +271,31 @@ def test_a_correction_shows_when_it_was_noticed_what_it_takes_back_and_in_which_
 def test_a_late_pause_restates_how_late_a_commitment_was_fulfilled_and_how_long_a_measured_one_took() -> None:
     life = Life(policy_set(commitment("resolution", p1="1h"), commitment("agent_work", p2="1h")))
     life.event(created(0)).event(changed(6 * HOUR, status="solved"))
-    before = life.standing()
+    before = life.unretracted()
     assert (before[Kind.MET_LATE].elapsed, before[Kind.MEASURED].elapsed) == (6 * HOUR, 6 * HOUR)
 
     life.event(changed(2 * HOUR, status="pending"), now=7 * HOUR).event(changed(3 * HOUR, status="open"), now=7 * HOUR)
 
-    standing = life.standing()
-    late = standing[Kind.MET_LATE]
+    unretracted = life.unretracted()
+    late = unretracted[Kind.MET_LATE]
     assert (late.id, late.elapsed, late.paused, late.late) == (f"{before[Kind.MET_LATE].id}.2", 5 * HOUR, 1 * HOUR, True)
     taken_back = [effect for effect in life.effects if effect.retracts == before[Kind.MET_LATE].id]
     assert [(effect.kind, effect.reason, effect.elapsed) for effect in taken_back] == [
         (Kind.RETRACTED, Reason.RESTATED, 6 * HOUR)
     ]
-    assert standing[Kind.BREACHED] == before[Kind.BREACHED]  # it was breached before the pause
-    assert (standing[Kind.MEASURED].elapsed, standing[Kind.MEASURED].paused) == (5 * HOUR, 1 * HOUR)
+    assert unretracted[Kind.BREACHED] == before[Kind.BREACHED]  # it was breached before the pause
+    assert (unretracted[Kind.MEASURED].elapsed, unretracted[Kind.MEASURED].paused) == (5 * HOUR, 1 * HOUR)
 
 
 def test_a_late_change_of_team_restates_what_was_emitted_since_and_nothing_before() -> None:
     life = Life(RESOLUTION).event(created(0, team="a")).wake(5 * HOUR)
-    before = life.standing()
+    before = life.unretracted()
 
     life.event(changed(3 * HOUR, team="b"), now=5 * HOUR)
 
-    standing = life.standing()
-    assert standing[Kind.WARNED] == before[Kind.WARNED]
-    assert (standing[Kind.BREACHED].fields["team"], standing[Kind.BREACHED].at) == ("b", 4 * HOUR)
+    unretracted = life.unretracted()
+    assert unretracted[Kind.WARNED] == before[Kind.WARNED]
+    assert (unretracted[Kind.BREACHED].fields["team"], unretracted[Kind.BREACHED].at) == ("b", 4 * HOUR)
     retraction = life.steps[-1].effects[0]
     assert (retraction.kind, retraction.reason, retraction.retracts) == (
         Kind.BREACH_RETRACTED,
