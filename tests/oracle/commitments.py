@@ -129,6 +129,14 @@ class CommitmentRules:
             if state.verdict == "pending" and self.ticket.stopwatches[state.metric].on and name not in applicable:
                 state.verdict = "cancelled"
                 self.emit(state, "cancelled")
+        self.cancel_restarted()
+
+    def cancel_restarted(self) -> None:
+        """Rule 18: timers that were restarted, and whose commitment does not apply to the new cycle."""
+        for state in self.ticket.commitments.values():
+            if state.restarted:
+                state.restarted = False
+                self.emit(state, "cancelled")
 
     def _apply_commitment(self, name: str, resolved: ResolvedCommitment, stopwatch: Stopwatch) -> None:
         state = self.ticket.commitments.get(name)
@@ -247,6 +255,7 @@ class CommitmentRules:
                 state.verdict = "halted" if signal == "halt" else "cancelled"
                 if signal != "restart":
                     self.emit(state, "cancelled")
+                state.restarted = signal == "restart"
             elif state.target is None:
                 state.verdict = "measured"
                 self.emit(state, "measured")

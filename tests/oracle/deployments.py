@@ -291,6 +291,7 @@ class DeploymentRules:
             if one.verdict == "pending" and ticket.stopwatches[one.metric].on and name not in applicable:
                 one.verdict = "cancelled"
                 self.commitment_rules.emit(one, "cancelled")
+        self.commitment_rules.cancel_restarted()
 
     def _carry(self, one: CommitmentState, resolved: ResolvedCommitment, stopwatch: Stopwatch, granted: Granted) -> None:
         commitment_rules, old = self.commitment_rules, one.resolved

@@ -59,7 +59,8 @@ Verdicts
     It pages if ``page`` gives ``yes`` for the fields at that time.
 18. Stopped or restarted before: met; or measured, without a target. Stopped after: met late, once a reopening. Reopened, a
     commitment that was met is open again, with what is promised by then, and one met late is breached as before. A timer
-    elapses instead, and is cancelled when it stops before; of its restart only the new start is emitted.
+    elapses instead, and is cancelled when it stops before; of its restart only the new start is emitted, where it applies to
+    the new cycle.
 19. While it is open, ``due_at`` is when the allowance will first be shown if nothing else happens; ``None`` while paused.
     Decided, it stays as it was.
 

@@ -244,6 +244,8 @@ class CommitmentState:
     """When a ``reset`` was."""
     unjudged: bool = False
     """Rule 35: it has no target in this cycle."""
+    restarted: bool = False
+    """A timer whose stopwatch was restarted just now."""
     policy: str = ""
     """The present name of the policy that promises it."""
 

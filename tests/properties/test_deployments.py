@@ -122,6 +122,7 @@ def shuffled(found: Replica, random: Random, old: float = 0.0) -> Replica:
 
 @settings(max_examples=examples(150), deadline=None, phases=GENERATE, database=None)
 @given(SEEDS)
+@example(356575).via("a timer that does not apply to the cycle after its restart")
 def test_whatever_is_deployed_a_ticket_keeps_its_invariants(seed: int) -> None:
     play(deployed(seed))
 

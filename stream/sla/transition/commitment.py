@@ -94,8 +94,9 @@ class CommitmentMachine:
         elif self.resolved.timer:
             if commitment_state.verdict == PENDING:
                 commitment_state.decide(CANCELLED)
-                if signal is STOP:  # after a restart the start of the next cycle is emitted instead
-                    self.emit(Kind.CANCELLED, _FULFILLED)
+                self.emit(Kind.CANCELLED, _FULFILLED if signal is STOP else Reason.NO_LONGER_APPLIES)
+                if signal is not STOP:
+                    self.emitter.restarted.append((commitment_state, self.emitter.effects[-1]))
         else:
             self._fulfil()
         commitment_state.next = None
@@ -191,6 +192,8 @@ class CommitmentMachine:
     def begin(self) -> None:
         """A cycle has begun, or the commitment has begun to apply: a new state takes the place of one that has a cycle."""
         before, resolved, watch = self.commitment_state, self.resolved, self.watch
+        if self.emitter.restarted:
+            self.emitter.begins_again(before)
         if before.cycle:
             commitment_state = self.commitment_state = CommitmentState()
             if before.terms.metric != resolved.metric or before.cycle == watch.cycle:

@@ -23,7 +23,19 @@ if TYPE_CHECKING:
 class Emitter:
     """Later facts become true at ``at``, because of ``cause``. Set once an event, or once an instant."""
 
-    __slots__ = ("at", "calendars", "cause", "deployment", "effects", "now", "routine", "seq", "ticket", "timeline")
+    __slots__ = (
+        "at",
+        "calendars",
+        "cause",
+        "deployment",
+        "effects",
+        "now",
+        "restarted",
+        "routine",
+        "seq",
+        "ticket",
+        "timeline",
+    )
 
     def __init__(
         self,
@@ -51,6 +63,14 @@ class Emitter:
         self.deployment: int | None = None
         """The number of the deployment that is being applied; ``None``: none is."""
         self.routine = routine
+        self.restarted: list[tuple[CommitmentState, Effect]] = []
+        """Commitments of timers that a restart has ended, each with its cancellation; up to the reconciliation after it."""
+
+    def begins_again(self, ended: CommitmentState) -> None:
+        """Of a timer that a restart has ended, only the start of the next cycle is emitted, if the commitment applies to it."""
+        for commitment_state, cancellation in self.restarted:
+            if commitment_state is ended:
+                self.effects = [effect for effect in self.effects if effect is not cancellation]
 
     def renamed_since(self, name: str, instant: int) -> bool:
         """Whether the name may have been that of something else: a deployment is being applied, or one that began to hold after

@@ -134,6 +134,8 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
                 escalation.redeploy({} if before is None else before.waiting(name, watch))
             else:
                 _act(escalation, case)
+    if emitter.restarted:
+        emitter.restarted.clear()
     if before is None:
         return
     # All that is wanted is there by now. Where that is all there is, nothing is unwanted.

@@ -44,6 +44,37 @@ def test_what_ends_a_commitment_names_the_event_that_did() -> None:
     assert (ended.kind, ended.reason, ended.cause) == (Kind.CANCELLED, Reason.FULFILLED, word.id)
 
 
+SILENCE = dataclasses.replace(commitment("customer_silence", p1="24h"), when=FieldIn("priority", frozenset({"p1"})))
+
+
+def again(at: int, priority: str) -> Event:
+    """Another comment of an agent, which restarts the timer."""
+    return Event(at, f"again{at}", "comment.added", "test", actor="agent", public=True, fields={"priority": priority})
+
+
+def test_of_a_restart_of_a_timer_only_the_new_start_is_emitted() -> None:
+    effects = run(policy_set(SILENCE), created(0), commented(1 * HOUR), again(2 * HOUR, "p1")).effects
+
+    assert [(effect.kind, effect.cycle) for effect in effects] == [
+        (Kind.STARTED, 1),
+        (Kind.STARTED, 2),
+        (Kind.ELAPSED, 2),
+    ]
+
+
+def test_a_timer_that_does_not_apply_after_its_restart_is_cancelled_and_may_come_back() -> None:
+    events = [created(0), commented(1 * HOUR), again(2 * HOUR, "p2"), changed(3 * HOUR, priority="p1")]
+    effects = run(policy_set(SILENCE), *events).effects
+
+    assert [(effect.kind, effect.cycle, effect.reason, effect.at) for effect in effects] == [
+        (Kind.STARTED, 1, Reason.CLOCK_STARTED, 1 * HOUR),
+        (Kind.CANCELLED, 1, Reason.NO_LONGER_APPLIES, 2 * HOUR),
+        (Kind.STARTED, 2, Reason.FIELD_CHANGED, 3 * HOUR),
+        (Kind.ELAPSED, 2, Reason.TARGET_PASSED, 26 * HOUR),
+    ]
+    assert effects[1].cause == events[2].id
+
+
 def test_a_breach_by_a_target_of_the_same_instant_names_the_event_that_ended_it_and_not_the_timer() -> None:
     solved = changed(6 * HOUR, status="solved")
     life = run(PLAIN, created(0, "p2"), changed(6 * HOUR, priority="p1"), solved)
