@@ -63,11 +63,11 @@ def as_emitted(state: State, effects: tuple[Effect, ...], outputs: Outputs) -> S
     emitted_ids, unconfirmed = outputs.emitted_ids, state.unconfirmed.copy()
     for effect in effects:
         emitted_id, stem = effect.id.encode(), stem_of(effect.id)
-        if effect.retracts or emitted_id not in emitted_ids:
+        if effect.retracts or emitted_id not in emitted_ids or any(later.retracts == effect.id for later in effects):
             continue
         if emitted_id in outputs.unconfirmed:
             unconfirmed[stem] = outputs.unconfirmed[emitted_id]
-        elif not any(later.retracts == effect.id for later in effects):
+        else:
             unconfirmed.pop(stem, None)
     if unconfirmed == state.unconfirmed:
         return state

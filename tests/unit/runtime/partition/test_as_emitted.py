@@ -37,6 +37,15 @@ def test_what_was_published_as_provisional_is_unconfirmed() -> None:
     assert found.unconfirmed == {EFFECT.id: UNCONFIRMED}
 
 
+def test_what_is_taken_back_in_the_same_step_is_not_unconfirmed() -> None:
+    emitted, retraction = EFFECT.id.encode(), effect_of(Kind.BREACH_RETRACTED, id="1" * 24, retracts=EFFECT.id)
+
+    for unconfirmed in ({}, {emitted: UNCONFIRMED}):
+        found = as_emitted(state({}), (EFFECT, retraction), outputs({emitted}, unconfirmed))
+
+        assert found.unconfirmed == {}
+
+
 def test_what_was_not_published_stays_as_the_engine_has_it() -> None:
     given = state({EFFECT.id: UNCONFIRMED})
 
