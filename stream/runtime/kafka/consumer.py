@@ -99,9 +99,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[Any]]:  # noqa: ASYNC109  as in Faust
         # A set of its own: Faust's changes while the other thread reads it, and when it becomes empty, aiokafka takes that
-        # for "all partitions", and hands out records of paused ones, which Faust then drops.
+        # for "all partitions", and hands out records of paused ones, which Faust then drops. The changelog is fetched during a
+        # recovery only: its records are dropped after it, and a fetch that spans the next seek would leave a gap in the store.
         async with self._fetching:
-            wanted = {tp for tp in active_partitions or () if self._positioned or self._is_changelog_tp(tp)}
+            recovering = self.app.in_recovery
+            wanted = {tp for tp in active_partitions or () if (recovering if self._is_changelog_tp(tp) else self._positioned)}
             if wanted:
                 fetched = await super()._getmany(wanted, timeout)
                 return {TP(*tp): records for tp, records in fetched.items()}

@@ -421,6 +421,22 @@ def test_records_of_a_replaced_worker_do_not_overwrite_newer_ones(app: App) -> N
     assert (store.checkpoint(0), store.epoch(0)) == (b"{}", 3)
 
 
+def test_the_changelog_is_fetched_during_a_recovery_only(app: App, consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    changelog, asked = TP(app.topic_names.changelog, 0), []
+    app.tables._changelogs[changelog.topic] = app.table
+
+    async def fetch(_: Consumer, active: set[TP], timeout: float) -> dict[TP, list[Any]]:  # noqa: ASYNC109  as in Faust
+        asked.append(active)
+        return {}
+
+    monkeypatch.setattr(driver.Consumer, "_getmany", fetch)
+    for change in (app.tables.recovery._set_recovery_started, app.tables.recovery._set_recovery_ended):
+        change()
+        asyncio.run(consumer._getmany({changelog}, 0.0))
+
+    assert asked == [{changelog}]
+
+
 def test_changelog_records_are_restored_during_a_recovery_and_dropped_after_it(app: App, consumer: Consumer) -> None:
     tp = TP(app.topic_names.changelog, 0)
     app.tables.recovery.active_tps.add(tp)
