@@ -64,9 +64,9 @@ def _cell(head: str, cell: str) -> Html:
 
 
 def table(heads: Sequence[str], rows: Iterable[Html]) -> Html:
-    """Build a table of rows made by ``row``."""
+    """Build a table of rows made by ``row``. One that is wider than the screen, as with a wide font, scrolls by itself."""
     head = tag("thead", tag("tr", *(tag("th", text, scope="col") for text in heads)))
-    return tag("table", head, tag("tbody", *rows))
+    return tag("div", tag("table", head, tag("tbody", *rows)), class_="scroll", tabindex="0")
 
 
 def pairs(entries: Iterable[tuple[str, str]]) -> Html:
