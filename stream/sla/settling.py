@@ -101,9 +101,10 @@ def _published(
         number = timeline.last.number
         correction = Correction(deployment_cause(number), Reason.REJUDGED, number)
         effects, revisions = difference(emitted.emitter.effects, true.emitter.effects, state.revisions, correction)
-        before = refold(deployments.timeline_of(reached.deployment), state, events, now, to)
-        one = _Published(emitted.emitter.effects, before.emitter.effects, true.emitter.effects)
-        effects = tuple([one.by_its_cause(effect, by_events, past) for effect in effects])
+        if effects:
+            before = refold(deployments.timeline_of(reached.deployment), state, events, now, to)
+            one = _Published(emitted.emitter.effects, before.emitter.effects, true.emitter.effects)
+            effects = tuple([one.by_its_cause(effect, by_events, past) for effect in effects])
     return State(true.ticket, packed(events), state.base, state.old_ids, revisions), effects
 
 
