@@ -96,9 +96,16 @@ class Worker:
     """``breachwatch worker`` in a process of its own. Killed when the block ends, if it is still there."""
 
     def __init__(
-        self, broker: str, topics: Topics, folder: Path, *flags: str, failpoint: str = "", code: Path | None = None
+        self,
+        broker: str,
+        topics: Topics,
+        folder: Path,
+        *flags: str,
+        failpoint: str = "",
+        code: Path | None = None,
+        patch: str = "",
     ) -> None:
-        """``code``: the folder of another release; ``None``: this source."""
+        """``code``: the folder of another release; ``None``: this source. ``patch``: Python that its process runs first."""
         folder.mkdir(parents=True, exist_ok=True)
         policy = folder / "policy.yaml"
         if not policy.exists():
@@ -109,6 +116,9 @@ class Worker:
         command += ["--session-timeout", "6s", "--commit-interval", "200ms", *flags]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BREACHWATCH_")}
         environment["BREACHWATCH_FAILPOINT"] = failpoint
+        if patch:
+            (folder / "sitecustomize.py").write_text(patch, "utf-8")
+            environment["PYTHONPATH"] = os.pathsep.join([str(folder), environment.get("PYTHONPATH", "")])
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, cwd=code or Path(__file__).parents[2], env=environment

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,18 +48,6 @@ Consumer._getmany = getmany_later
 """
 
 
-class Slow:
-    """A worker that restores no ticket before it may."""
-
-    def __init__(self, broker: str, topics: Topics, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.restoring, self.going_on = folder / "restoring", folder / "going-on"
-        code = _RESTORES_LATER.format(restoring=str(self.restoring), going_on=str(self.going_on))
-        (folder / "sitecustomize.py").write_text(code, "utf-8")
-        with monkeypatch.context() as environment:
-            environment.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
-            self.worker = Worker(broker, topics, folder, *_FLAGS)
-
-
 @pytest.fixture
 def feed(broker: str, topics: Topics, tmp_path: Path) -> list[tuple[str, Event]]:
     """Events of which a worker that is gone has made tickets."""
@@ -80,15 +67,16 @@ def published(broker: str, topics: Topics) -> list[tuple[str, str, int, int | No
 
 
 def test_a_rebalance_during_the_restoration_does_not_end_it(
-    broker: str, topics: Topics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, feed: list[tuple[str, Event]]
+    broker: str, topics: Topics, tmp_path: Path, feed: list[tuple[str, Event]]
 ) -> None:
     due = sorted(replayed(tmp_path, feed, _END))
-    slow = Slow(broker, topics, tmp_path, monkeypatch)
-    with slow.worker as worker:
-        until(slow.restoring.exists, "it restores the tickets", worker)
+    restoring, going_on = tmp_path / "restoring", tmp_path / "going-on"
+    patch = _RESTORES_LATER.format(restoring=str(restoring), going_on=str(going_on))
+    with Worker(broker, topics, tmp_path, *_FLAGS, patch=patch) as worker:
+        until(restoring.exists, "it restores the tickets", worker)
         with Worker(broker, topics, tmp_path, *_FLAGS) as other:
             until(other.owns_some, "another one has joined", other)
-            slow.going_on.touch()
+            going_on.touch()
             until(worker.owns_some, "both have partitions", worker)
             publish(broker, topics, tick(_END))
             until(lambda: len(published(broker, topics)) >= len(due), "all that is due is published", worker)

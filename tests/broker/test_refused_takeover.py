@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -25,8 +24,6 @@ from tests.broker.running import (
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from stream.runtime.kafka.topics import Topics
 
@@ -54,7 +51,7 @@ def published(broker: str, topics: Topics) -> Counter[object]:
 
 
 def test_a_worker_that_was_replaced_during_its_takeover_fences_nobody_and_joins_again(
-    broker: str, topics: Topics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broker: str, topics: Topics, tmp_path: Path
 ) -> None:
     feed = [
         (f"desk/{number}", event(f"desk/{number}", "ticket.created", START + number * SECOND, fields={"priority": "p1"}))
@@ -65,10 +62,7 @@ def test_a_worker_that_was_replaced_during_its_takeover_fences_nobody_and_joins_
         for ticket, created in feed[::2]
     ]
     end, flags, stopped = START + 100 * HOUR, ("--clock", "event"), tmp_path / "stopped"
-    (tmp_path / "sitecustomize.py").write_text(_STOPS_ONCE.format(stopped=str(stopped)), "utf-8")
-    with monkeypatch.context() as environment:
-        environment.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-        suspended = Worker(broker, topics, tmp_path, *flags)
+    suspended = Worker(broker, topics, tmp_path, *flags, patch=_STOPS_ONCE.format(stopped=str(stopped)))
     due = dict.fromkeys(replayed(tmp_path, [*feed, *answers], end), 1)
     with suspended:
         until(stopped.exists, "the tickets are restored, and the takeover begins", suspended)
